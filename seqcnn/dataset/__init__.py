@@ -1,0 +1,1 @@
+"""Encoded examples: reading any input, negatives, splits, the HDF5 file."""

@@ -1,0 +1,83 @@
+"""Writing so that a file is either whole under its name or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seqcnn.errors import OutputError
+
+
+def check_output(path: str | Path, *, force: bool, directory: bool = False) -> Path:
+    """Refuse an output that exists (without `force`) or cannot be created, before any work is done.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, or with `directory` the folder, that is to be written.
+    force : bool
+        An existing output may be replaced.
+    directory : bool
+        The output is a folder: it is created here; a non-empty one counts as existing.
+
+    Raises
+    ------
+    OutputError
+    """
+    path = Path(path)
+    if directory:
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"{path}: is a file, but a folder is to be written; choose another --output")
+        if path.is_dir() and any(path.iterdir()) and not force:
+            raise OutputError(f"{path}: output folder exists and is not empty; use --force to write into it")
+    elif path.is_dir():
+        raise OutputError(f"{path}: is a folder, but a file is to be written; choose another --output")
+    elif path.exists() and not force:
+        raise OutputError(f"{path}: output exists; use --force to replace it")
+    folder = path if directory else path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write here ({describe(error)}); choose another --output") from error
+    return path
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name in the same folder that becomes `path` when the block ends without an error.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written (no space, no permission).
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write ({describe(error)})") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG):
+            raise OutputError(f"{path}: cannot write ({describe(error)})") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def describe(error: OSError) -> str:
+    """Return the plain words of an operating-system error."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -1,0 +1,1 @@
+"""The motif scan, the architectures (one file each, found by file name), the model file."""

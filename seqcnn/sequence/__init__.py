@@ -1,0 +1,1 @@
+"""Alphabet and codes, ragged arrays, one-hot, reverse complement, shuffles. No files."""

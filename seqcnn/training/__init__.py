@@ -1,0 +1,1 @@
+"""Objectives, metrics, the fit."""
