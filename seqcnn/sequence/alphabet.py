@@ -52,7 +52,8 @@ def encode(text: str | bytes) -> NDArray[np.uint8]:
     codes = np.frombuffer(bytearray(raw.translate(ENCODE_TABLE)), dtype=np.uint8)
     if codes.size and codes.max() > N_CODE:
         position = int(np.argmax(codes > N_CODE))
-        raise ValueError(f"{chr(raw[position])!r} at position {position + 1} is not a nucleotide letter")
+        found = text[position] if isinstance(text, str) else chr(raw[position])
+        raise ValueError(f"{found!r} at position {position + 1} is not a nucleotide letter")
     return codes
 
 

@@ -1,0 +1,42 @@
+"""One architecture a file, found by the file's name; each defines `Settings` and `Model`."""
+
+from __future__ import annotations
+
+import dataclasses
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+from seqcnn.errors import UsageError
+from seqcnn.models.network import Network
+
+
+def names() -> list[str]:
+    """Return the architectures there are."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def create(name: str, options: dict[str, Any]) -> Network:
+    """Build a network.
+
+    Parameters
+    ----------
+    name : str
+        A file of this folder.
+    options : dict
+        Fields of its ``Settings``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such architecture, or it has no such option.
+    """
+    if name not in names():
+        raise UsageError(f"unknown architecture {name!r}; there are: {', '.join(names())}")
+    module = import_module(f"{__name__}.{name}")
+    known = [field.name for field in dataclasses.fields(module.Settings)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise UsageError(f"architecture {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
+    network: Network = module.Model(module.Settings(**options))
+    return network

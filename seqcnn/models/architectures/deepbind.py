@@ -1,0 +1,123 @@
+"""DeepBind: one motif scan, rectify, pool over the whole sequence, and a small fully connected head.
+
+Alipanahi, Delong, Weirauch and Frey 2015, doi:10.1038/nbt.3300. The filters are whole motifs because nothing after the
+global pooling could put partial ones together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seqcnn.models import network
+from seqcnn.models.scan import Pooled, Windows, find_windows, scan, scan_by_convolution
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(network.Settings):
+    """DeepBind's shape.
+
+    Parameters
+    ----------
+    n_filters : int
+        Motif detectors.
+    kernel_size : int
+        Their length, bp.
+    hidden : int
+        Units of the hidden layer; 0 for none.
+    pooling : str
+        "max", or "max-average" for both.
+    """
+
+    n_filters: int = 16
+    kernel_size: int = 24
+    hidden: int = 32
+    pooling: str = "max"
+
+
+class Model(network.Network):
+    """DeepBind with a leading member axis.
+
+    The features of a strand are ``relu(max over windows of (filter * window) - threshold)``, with "max-average" also the
+    mean over windows of ``relu(filter * window - threshold)``.
+    """
+
+    settings: Settings
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        m, f, k, h, t = (
+            settings.n_members,
+            settings.n_filters,
+            settings.kernel_size,
+            settings.hidden,
+            settings.n_targets,
+        )
+        features = f * (2 if settings.pooling == "max-average" else 1)
+        self.filters = nn.Parameter(torch.empty(m, f, 4, k))
+        self.threshold = nn.Parameter(torch.zeros(m, f))
+        if h:
+            self.hidden_weight = nn.Parameter(torch.empty(m, features, h))
+            self.hidden_bias = nn.Parameter(torch.zeros(m, 1, h))
+        self.output_weight = nn.Parameter(torch.empty(m, h or features, t))
+        self.output_bias = nn.Parameter(torch.zeros(m, t))
+
+    def initialise(self) -> None:
+        """Draw filters and weights uniformly within 1 / sqrt(inputs), biases 0."""
+        weights = [self.filters, self.output_weight]
+        if self.settings.hidden:
+            weights.insert(1, self.hidden_weight)
+        for weight in weights:
+            inputs = weight[0, 0].numel() if weight is self.filters else weight.shape[1]
+            weight.copy_((self.draw(*weight.shape[1:]) * 2 - 1) / inputs**0.5)
+        self.threshold.zero_()
+        self.output_bias.zero_()
+
+    def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Windows | tuple[Tensor, Tensor]]:
+        """Find the windows once for many batches on the CPU; on a GPU pass the codes on."""
+        if codes.device.type == "cpu":
+            kernel_size = self.settings.kernel_size
+            yield from find_windows(codes, lengths, kernel_size, batch_size=batch_size).split(batch_size)
+        else:
+            for start in range(0, len(codes), batch_size):
+                part = slice(start, start + batch_size)
+                yield codes[part], None if lengths is None else lengths[part]
+
+    def forward(self, inputs: Windows | tuple[Tensor, Tensor]) -> Tensor:
+        """Score a batch, shape (n_members, n, n_targets)."""
+        features = self._features(inputs)
+        if self.training and self.settings.dropout:
+            keep = self.draw(features.shape[1], 1, features.shape[3]) >= self.settings.dropout
+            features = features * (keep / (1 - self.settings.dropout))
+        m, n, strands, _ = features.shape
+        x = features.reshape(m, n * strands, -1)
+        if self.settings.hidden:
+            x = functional.relu(torch.baddbmm(self.hidden_bias, x, self.hidden_weight))
+        scores = torch.baddbmm(self.output_bias[:, None], x, self.output_weight).view(m, n, strands, -1)
+        return torch.maximum(scores[:, :, 0], scores[:, :, 1]) if strands == 2 else scores[:, :, 0]
+
+    def _features(self, inputs: Windows | tuple[Tensor, Tensor]) -> Tensor:
+        """Return the pooled features, shape (n_members, n, n_strands, n_features)."""
+        settings = self.settings
+        strands = 2 if settings.both_strands else 1
+        filters = self.filters.flatten(0, 1)
+        if settings.both_strands:
+            filters = torch.cat([filters, filters.flip(1, 2)])
+        threshold = self.threshold.flatten().repeat(strands)
+        wanted = threshold if settings.pooling == "max-average" else None
+        pooled = self._scan(filters, inputs, wanted)
+        parts = [functional.relu(pooled.maximum - threshold)]
+        if pooled.average is not None:
+            parts.append(pooled.average)
+        shape = (-1, strands, settings.n_members, settings.n_filters)
+        return torch.cat([part.view(shape) for part in parts], dim=3).permute(2, 0, 1, 3)
+
+    @staticmethod
+    def _scan(filters: Tensor, inputs: Windows | tuple[Tensor, Tensor], threshold: Tensor | None) -> Pooled:
+        if isinstance(inputs, Windows):
+            return scan(filters, inputs, threshold=threshold)
+        return scan_by_convolution(filters, *inputs, threshold=threshold)

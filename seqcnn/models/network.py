@@ -1,0 +1,95 @@
+"""What every architecture is: codes in, one score per member, sequence and target out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqcnn.sequence.ragged import Ragged
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all architectures share.
+
+    Parameters
+    ----------
+    n_members : int
+        Networks trained side by side; the prediction is their mean.
+    n_targets : int
+        Scores per sequence.
+    both_strands : bool
+        Score the sequence and its reverse complement with the same weights and keep the better score (DNA).
+    dropout : float
+        Share of pooled features left out while training, 0 to below 1; both strands lose the same ones.
+    """
+
+    n_members: int = 1
+    n_targets: int = 1
+    both_strands: bool = True
+    dropout: float = 0.0
+
+
+class Network(nn.Module, ABC):
+    """Base of the architectures: a set of members that see the same batches and share nothing else.
+
+    Every parameter has the member axis first, and a member's random numbers come from a generator of its own, so that what
+    a member becomes does not depend on who is trained beside it.
+    """
+
+    settings: Settings
+    output_bias: nn.Parameter
+    """Shape (n_members, n_targets), added to the score of either strand."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.generators: list[torch.Generator] = []
+
+    @abstractmethod
+    def initialise(self) -> None:
+        """Draw the initial weights of each member from its generator."""
+
+    @abstractmethod
+    def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Any]:
+        """Turn codes of shape (n, length) into the inputs of :meth:`forward`, one for each `batch_size` sequences."""
+
+    @abstractmethod
+    def forward(self, inputs: Any) -> Tensor:
+        """Return scores (logits, or the value for regression), shape (n_members, n, n_targets)."""
+
+    def is_decayed(self, name: str) -> bool:
+        """Say whether weight decay pulls this parameter towards 0: weights, not biases and thresholds."""
+        return not name.endswith(("bias", "threshold"))
+
+    def seed(self, seeds: Sequence[int]) -> None:
+        """Give each member its generator and draw its weights."""
+        device = self.output_bias.device
+        self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        with torch.no_grad():
+            self.initialise()
+
+    def draw(self, *shape: int, uniform: bool = True) -> Tensor:
+        """Return random numbers in [0, 1) (or standard normal), shape (n_members, *shape)."""
+        make = torch.rand if uniform else torch.randn
+        device = self.output_bias.device
+        return torch.stack([make(shape, generator=generator, device=device) for generator in self.generators])
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights of one member."""
+        return sum(p.numel() for p in self.parameters()) // self.settings.n_members
+
+
+def to_tensors(sequences: Ragged, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Return codes, shape (n, longest), and lengths, shape (n,) (None if all are equal), on the device."""
+    lengths = sequences.lengths
+    codes = torch.from_numpy(sequences.padded()).to(device)
+    if len(lengths) == 0 or lengths.min() == lengths.max():
+        return codes, None
+    return codes, torch.from_numpy(lengths).to(device)

@@ -1,0 +1,300 @@
+"""The motif scan: every filter against every window, pooled over positions.
+
+A window of codes is scored by table look-up: what the filters give for all 5^m words of m bases is put in a table by one
+small matrix product, and a window of k bases is the sum of k/m of its rows. Through the maximum over positions only the
+winning window carries gradient, so the backward pass gathers k/m rows per filter instead of running a convolution. On a
+GPU the same numbers come from ``conv1d``. Both equal the plain definition: one-hot, N = 0.25 in every row, k - 1 N beyond
+both ends.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seqcnn.sequence.alphabet import N_CODE
+
+SLICE: Final = 128
+"""Filters scanned in one pass; wider tables fall out of the cache."""
+
+BLOCK_BYTES: Final = 1 << 21
+"""Window scores held at a time: more fall out of the cache, fewer are not worth the calls."""
+
+LONG_WORDS_FROM: Final = 1 << 15
+"""Windows in a batch from which four-letter words (a table of 625 rows a group) beat three-letter ones (125)."""
+
+
+class Windows(NamedTuple):
+    """Where each window of a batch reads the table.
+
+    Parameters
+    ----------
+    rows : Tensor of int32, shape (n, n_windows, n_groups)
+        Table rows whose sum is the window's score. A sequence shorter than the longest repeats its last window, which
+        changes no maximum.
+    counts : Tensor of int64, shape (n,), or None
+        Windows that each sequence really has; None if all have ``n_windows``.
+    word : int
+        Bases per table row.
+    """
+
+    rows: Tensor
+    counts: Tensor | None
+    word: int
+
+    def split(self, size: int) -> list[Windows]:
+        """Cut into batches of `size` sequences."""
+        rows = self.rows.split(size)
+        counts = [None] * len(rows) if self.counts is None else self.counts.split(size)
+        return [Windows(r, c, self.word) for r, c in zip(rows, counts, strict=True)]
+
+
+class Pooled(NamedTuple):
+    """What the scan leaves of each (sequence, filter).
+
+    Parameters
+    ----------
+    maximum : Tensor, shape (n, width)
+        Largest score over windows, before threshold and ReLU.
+    average : Tensor, shape (n, width), or None
+        Mean over windows of ``relu(score - threshold)``.
+    """
+
+    maximum: Tensor
+    average: Tensor | None
+
+
+@cache
+def _words(word: int) -> Tensor:
+    """Return the one-hot form of all words of this many bases, shape (5^word, word * 4), N = 0.25."""
+    base = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)])
+    return base[torch.cartesian_prod(*[torch.arange(5)] * word)].reshape(5**word, word * 4)
+
+
+def build_table(filters: Tensor, word: int) -> Tensor:
+    """Tabulate filters over words of `word` bases.
+
+    Parameters
+    ----------
+    filters : Tensor, shape (width, 4, kernel_size)
+    word : int
+
+    Returns
+    -------
+    Tensor, shape (5^word * n_groups, width)
+        Row ``w * n_groups + g`` is what word w at bases ``g * word ..`` of a window adds to each filter's score.
+    """
+    width, _, kernel_size = filters.shape
+    n_groups = -(-kernel_size // word)
+    if n_groups * word != kernel_size:
+        filters = functional.pad(filters, (0, n_groups * word - kernel_size))
+    by_base = filters.view(width, 4, n_groups, word).permute(3, 1, 2, 0).reshape(word * 4, n_groups * width)
+    return torch.mm(_words(word), by_base).view(-1, width)
+
+
+def find_windows(codes: Tensor, lengths: Tensor | None, kernel_size: int, *, batch_size: int | None = None) -> Windows:
+    """Find the table rows of every window, those that reach up to k - 1 N beyond either end included.
+
+    Parameters
+    ----------
+    codes : Tensor of uint8, shape (n, length)
+        Short sequences are filled up at their end with N.
+    lengths : Tensor of int64, shape (n,), or None
+        Length of each sequence, at least 1; None if all fill the rectangle.
+    kernel_size : int
+    batch_size : int, optional
+        Sequences that will be scanned together, if not all: it decides the length of the words.
+    """
+    n, length = codes.shape
+    n_windows = length + kernel_size - 1
+    word = 4 if min(n, batch_size or n) * n_windows >= LONG_WORDS_FROM else 3
+    n_groups = -(-kernel_size // word)
+    right = n_windows + n_groups * word - (kernel_size - 1) - length
+    padded = functional.pad(codes, (kernel_size - 1, right), value=N_CODE).to(torch.int32)
+    width = padded.shape[1] - word + 1
+    words = padded[:, :width].clone()
+    for j in range(1, word):
+        words.mul_(5).add_(padded[:, j : width + j])
+    words.mul_(n_groups)
+    group = torch.arange(n_groups, dtype=torch.int32)
+    if lengths is None or bool((lengths == length).all()):
+        rows = torch.empty(n, n_windows, n_groups, dtype=torch.int32)
+        torch.add(words.as_strided(rows.shape, (width, 1, word)), group, out=rows)
+        return Windows(rows, None, word)
+    counts = lengths + (kernel_size - 1)
+    position = torch.minimum(torch.arange(n_windows), counts[:, None] - 1)
+    at = position[:, :, None] + torch.arange(n_groups) * word
+    rows = words.gather(1, at.view(n, -1)).view(n, n_windows, n_groups).add_(group)
+    return Windows(rows, counts, word)
+
+
+def _blocks(n: int, n_windows: int, width: int) -> range:
+    """Return the block starts; the step is the block's size."""
+    rows = BLOCK_BYTES // (4 * n_windows * width)
+    return range(0, n, max(1, rows))
+
+
+def scan_scores(table: Tensor, rows: Tensor) -> Tensor:
+    """Return every window's score, shape (n, n_windows, width), for table rows of shape (n, n_windows, n_groups)."""
+    n, n_windows, n_groups = rows.shape
+    return functional.embedding_bag(rows.view(-1, n_groups), table, mode="sum").view(n, n_windows, -1)
+
+
+def argmax_windows(scores: Tensor, maximum: Tensor) -> Tensor:
+    """Return where each maximum over windows is, shape (n, width), int64.
+
+    The library's maximum with indices costs twice the scan itself, the plain maximum a tenth of it. So the window's number
+    is written into the last bits of each score before a plain maximum; where those bits decided, which is rare, the entry
+    is looked at again.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (n, n_windows, width)
+    maximum : Tensor, shape (n, width)
+        ``scores.amax(1)``.
+    """
+    n, n_windows, width = scores.shape
+    mask = (1 << (n_windows - 1).bit_length()) - 1
+    number = torch.arange(n_windows, dtype=torch.int32)[:, None]
+    keys = scores.view(torch.int32).bitwise_and(~mask).bitwise_or_(number)
+    position = keys.view(torch.float32).amax(1).view(torch.int32).bitwise_and_(mask).to(torch.int64)
+    found = scores.gather(1, position[:, None])[:, 0]
+    if not torch.equal(found, maximum):
+        sequence, column = (found != maximum).nonzero(as_tuple=True)
+        position[sequence, column] = scores[sequence, :, column].argmax(1)
+    return position
+
+
+class _MaxScan(torch.autograd.Function):
+    """Maximum over windows; the gradient goes to the table rows of the winning window alone."""
+
+    @staticmethod
+    def forward(ctx, table, rows):  # type: ignore[no-untyped-def]
+        n, n_windows, _ = rows.shape
+        width = table.shape[1]
+        maximum = torch.empty(n, width)
+        position = torch.empty(n, width, dtype=torch.int64) if ctx.needs_input_grad[0] else None
+        for left in range(0, width, SLICE):
+            columns = slice(left, left + SLICE)
+            part = table[:, columns].contiguous()
+            blocks = _blocks(n, n_windows, part.shape[1])
+            for start in blocks:
+                block = slice(start, start + blocks.step)
+                scores = scan_scores(part, rows[block])
+                best = scores.amax(1)
+                maximum[block, columns] = best
+                if position is not None:
+                    position[block, columns] = argmax_windows(scores, best)
+        ctx.save_for_backward(rows, position)
+        ctx.table_shape = table.shape
+        return maximum
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        rows, position = ctx.saved_tensors
+        n_rows, width = ctx.table_shape
+        sequence, column = gradient.nonzero(as_tuple=True)
+        hit = rows[sequence, position[sequence, column]].to(torch.int64)
+        flat = hit.mul_(width).add_(column[:, None])
+        values = gradient[sequence, column][:, None].expand_as(flat)
+        out = torch.zeros(n_rows * width, dtype=gradient.dtype)
+        out.scatter_add_(0, flat.view(-1), values.reshape(-1))
+        return out.view(n_rows, width), None
+
+
+class _MaxAverageScan(torch.autograd.Function):
+    """Maximum of the scores and mean over windows of ``relu(score - threshold)``."""
+
+    @staticmethod
+    def forward(ctx, table, threshold, rows, counts):  # type: ignore[no-untyped-def]
+        n, n_windows, _ = rows.shape
+        maximum, average = torch.empty(n, table.shape[1]), torch.empty(n, table.shape[1])
+        position = torch.empty(n, table.shape[1], dtype=torch.int64) if any(ctx.needs_input_grad) else None
+        blocks = _blocks(n, n_windows, table.shape[1])
+        for start in blocks:
+            part = slice(start, start + blocks.step)
+            scores = scan_scores(table, rows[part])
+            maximum[part] = scores.amax(1)
+            if position is not None:
+                position[part] = argmax_windows(scores, maximum[part])
+            average[part] = _mean_active(scores - threshold, None if counts is None else counts[part])
+        ctx.save_for_backward(table, threshold, rows, counts, position)
+        return maximum, average
+
+    @staticmethod
+    def backward(ctx, grad_maximum, grad_average):  # type: ignore[no-untyped-def]
+        table, threshold, rows, counts, position = ctx.saved_tensors
+        n, n_windows, n_groups = rows.shape
+        width = table.shape[1]
+        out, grad_threshold = torch.zeros_like(table), torch.zeros_like(threshold)
+        blocks = _blocks(n, n_windows, width)
+        for start in blocks:
+            part = slice(start, start + blocks.step)
+            active = scan_scores(table, rows[part]) > threshold
+            if counts is None:
+                each = (active * (grad_average[part] / n_windows)[:, None]).to(table.dtype)
+            else:
+                real = torch.arange(n_windows) < counts[part, None]
+                each = active * real[:, :, None] * (grad_average[part] / counts[part, None])[:, None]
+            grad_threshold -= each.sum((0, 1))
+            each.scatter_add_(1, position[part, None], grad_maximum[part, None])
+            for group in range(n_groups):
+                out.index_add_(0, rows[part, :, group].reshape(-1), each.view(-1, width))
+        return out, grad_threshold, None, None
+
+
+def _mean_active(shifted: Tensor, counts: Tensor | None) -> Tensor:
+    """Return the mean over windows of the positive part, repeats of the last window left out."""
+    total = shifted.clamp_(min=0).sum(1)
+    if counts is None:
+        return total / shifted.shape[1]
+    repeats = shifted.shape[1] - counts[:, None]
+    return (total - repeats * shifted[:, -1]) / counts[:, None]
+
+
+def scan(filters: Tensor, windows: Windows, *, threshold: Tensor | None = None) -> Pooled:
+    """Scan a batch with filters on the CPU and pool over windows; differentiable.
+
+    Parameters
+    ----------
+    filters : Tensor, shape (width, 4, kernel_size)
+        Rows A C G T/U.
+    windows : Windows
+        From :func:`find_windows` with the same kernel_size.
+    threshold : Tensor, shape (width,), optional
+        Asks for average pooling too: it is taken from each score before the ReLU.
+
+    References
+    ----------
+    Alipanahi et al. 2015, doi:10.1038/nbt.3300, Online Methods (convolve, rectify, pool).
+    """
+    table = build_table(filters, windows.word)
+    if threshold is None:
+        return Pooled(_MaxScan.apply(table, windows.rows), None)  # type: ignore[no-untyped-call]
+    return Pooled(*_MaxAverageScan.apply(table, threshold, windows.rows, windows.counts))  # type: ignore[no-untyped-call]
+
+
+def scan_by_convolution(
+    filters: Tensor, codes: Tensor, lengths: Tensor | None = None, *, threshold: Tensor | None = None
+) -> Pooled:
+    """Do what :func:`scan` does by ``conv1d``, the faster way on a GPU; `codes` and `lengths` as in :func:`find_windows`."""
+    kernel_size = filters.shape[2]
+    base = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)]).to(filters.device, filters.dtype)
+    padded = functional.pad(codes, (kernel_size - 1, kernel_size - 1), value=N_CODE)
+    scores = functional.conv1d(base[padded.to(torch.int64)].transpose(1, 2), filters)
+    real = None
+    if lengths is not None:
+        real = (torch.arange(scores.shape[2], device=codes.device) < (lengths + kernel_size - 1)[:, None])[:, None]
+        maximum = scores.masked_fill(~real, -torch.inf).amax(2)
+    else:
+        maximum = scores.amax(2)
+    if threshold is None:
+        return Pooled(maximum, None)
+    active = functional.relu(scores - threshold[:, None])
+    if real is None or lengths is None:
+        return Pooled(maximum, active.mean(2))
+    return Pooled(maximum, (active * real).sum(2) / (lengths + kernel_size - 1)[:, None])

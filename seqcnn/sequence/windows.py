@@ -1,0 +1,86 @@
+"""Intervals on chromosomes as arrays, and windows of one length around the middle of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Intervals(Protocol):
+    """Anything with chromosome names (objects), starts and ends (int64; 0-based, half-open), one row an interval."""
+
+    @property
+    def chrom(self) -> NDArray[np.object_]: ...
+    @property
+    def start(self) -> NDArray[np.int64]: ...
+    @property
+    def end(self) -> NDArray[np.int64]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Intervals to cut out of a genome.
+
+    Parameters
+    ----------
+    chrom : ndarray of object (str), shape (n,)
+    start, end : ndarray of int64, shape (n,)
+        0-based, half-open.
+    strand : ndarray of str, shape (n,), optional
+        "+", "-" or "."; "-" rows are reverse-complemented when they are cut out. All "+" unless said.
+    """
+
+    chrom: NDArray[np.object_]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    strand: NDArray[np.str_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, rows: NDArray[Any]) -> Windows:
+        """Return the rows at these indices, or where the mask is true."""
+        strand = None if self.strand is None else self.strand[rows]
+        return Windows(self.chrom[rows], self.start[rows], self.end[rows], strand)
+
+
+def centred_windows(
+    start: NDArray[np.int64], end: NDArray[np.int64], summit: NDArray[np.int64] | None, length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Place a window of `length` bases around the centre of each interval.
+
+    The centre is the summit where there is one, else base ``(start + end) // 2`` (0-based): the middle base of an
+    interval with an odd number of bases, the right one of the two middle bases of an even one. It becomes base
+    ``length // 2`` of the window: the middle one for an odd length, the right one of the middle two for an even one.
+    Windows are placed on the plus strand whatever the strand of the interval, and reverse-complemented afterwards;
+    in a window of even length on the minus strand the centre is therefore read as base ``length // 2 - 1``.
+
+    Parameters
+    ----------
+    start, end : ndarray of int64, shape (n,)
+        0-based, half-open.
+    summit : ndarray of int64, shape (n,), optional
+        Position of the summit on the chromosome, 0-based; negative where there is none.
+    length : int
+        Bases; at least 1.
+
+    Returns
+    -------
+    start, end : ndarray of int64, shape (n,)
+        They may lie outside the chromosome.
+
+    Raises
+    ------
+    ValueError
+        If `length` is less than 1.
+    """
+    if length < 1:
+        raise ValueError(f"a window needs at least 1 base, not {length}")
+    centre = (start + end) // 2
+    if summit is not None:
+        centre = np.where(summit >= 0, summit, centre)
+    first = centre - length // 2
+    return first, first + length
