@@ -58,7 +58,7 @@ def duplicate_groups(sequences: Ragged, both_strands: bool) -> NDArray[np.int64]
     Notes
     -----
     Not found: relatives that share less, such as two members of a repeat family; pairs without 19 to 23 letters
-    in common without a break (the more sequences, the more letters; almost all of these are found still); pairs
+    in common without a break (the more sequences, the more letters; many of these are found still); pairs
     whose only shared stretches are met in many other sequences too. Words are sampled as minimizers (Roberts et
     al. 2004, doi:10.1093/bioinformatics/bth408), and sequences with a sampled word in common are compared by all
     their words. Time and memory grow with the number of letters: about 0.15 us and 5 to 10 bytes for each.

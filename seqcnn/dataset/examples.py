@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcnn.sequence.ragged import Ragged, concatenate
+from seqcnn.sequence.windows import Windows
 
 
 class Origin(IntEnum):
@@ -20,27 +21,6 @@ class Origin(IntEnum):
     DINUCLEOTIDE = 1
     GC = 2
     FLANK = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Regions:
-    """Places in a genome, 0-based half-open.
-
-    Parameters
-    ----------
-    chrom, strand : ndarray of str (object), shape (n,)
-        "" and "." where an example has no place.
-    start, end : ndarray of int64, shape (n,)
-    """
-
-    chrom: NDArray[Any]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    strand: NDArray[Any]
-
-    def take(self, rows: Any) -> Regions:
-        """Return these rows (indices, mask or slice)."""
-        return Regions(self.chrom[rows], self.start[rows], self.end[rows], self.strand[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +37,8 @@ class Examples:
         NaN where missing; None if nothing is known.
     origin : ndarray of uint8, shape (n,)
         See :class:`Origin`.
-    regions : Regions or None
+    windows : Windows or None
+        Where in the genome each is from; chromosome "" where it has no place.
     split : ndarray of str (object), shape (n,), or None
         What the input says of each example's part: train, valid, test, or a fold's name.
     """
@@ -66,7 +47,7 @@ class Examples:
     names: Ragged
     targets: NDArray[np.float32] | None
     origin: NDArray[np.uint8]
-    regions: Regions | None = None
+    windows: Windows | None = None
     split: NDArray[Any] | None = None
 
     def __len__(self) -> int:
@@ -79,7 +60,7 @@ class Examples:
             self.names.take(rows),
             None if self.targets is None else self.targets[rows],
             self.origin[rows],
-            None if self.regions is None else self.regions.take(rows),
+            None if self.windows is None else self.windows.take(np.asarray(rows)),
             None if self.split is None else self.split[rows],
         )
 
@@ -92,14 +73,14 @@ def join(parts: Sequence[Examples]) -> Examples:
     """Put parts one after another; what only some of them know is filled up as unknown."""
     if len(parts) == 1:
         return parts[0]
-    regions = None
-    if any(p.regions is not None for p in parts):
-        known = [p.regions or _nowhere(len(p)) for p in parts]
-        regions = Regions(
-            np.concatenate([r.chrom for r in known]),
-            np.concatenate([r.start for r in known]),
-            np.concatenate([r.end for r in known]),
-            np.concatenate([r.strand for r in known]),
+    windows = None
+    if any(p.windows is not None for p in parts):
+        known = [p.windows or _nowhere(len(p)) for p in parts]
+        windows = Windows(
+            np.concatenate([w.chrom for w in known]),
+            np.concatenate([w.start for w in known]),
+            np.concatenate([w.end for w in known]),
+            np.concatenate([np.full(len(w), "+") if w.strand is None else w.strand for w in known]),
         )
     split = None
     if any(p.split is not None for p in parts):
@@ -112,11 +93,11 @@ def join(parts: Sequence[Examples]) -> Examples:
         concatenate([p.names for p in parts]),
         targets,
         np.concatenate([p.origin for p in parts]),
-        regions,
+        windows,
         split,
     )
 
 
-def _nowhere(n: int) -> Regions:
+def _nowhere(n: int) -> Windows:
     zero = np.zeros(n, dtype=np.int64)
-    return Regions(np.full(n, "", dtype=object), zero, zero, np.full(n, ".", dtype=object))
+    return Windows(np.full(n, "", dtype=object), zero, zero, np.full(n, "."))

@@ -6,7 +6,6 @@ import mmap
 import os
 import re
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -126,6 +125,13 @@ def fits(records: dict[str, Record], data: mmap.mmap) -> bool:
     """Say whether an index describes this file: headers, names and ends of sequences are where it says.
 
     It also finds what pyfaidx lets through: a last line that is longer than the others.
+
+    Parameters
+    ----------
+    records : dict of str to Record
+        In the order of the file.
+    data : mmap
+        The FASTA.
     """
     if not records:
         return False
@@ -134,15 +140,17 @@ def fits(records: dict[str, Record], data: mmap.mmap) -> bool:
         if not 2 <= record.offset <= len(data) or record.width < record.bases:
             return False
         begin = data.rfind(b"\n", 0, record.offset - 1) + 1
-        words = data[begin : record.offset].split(None, 1)
-        if not words or words[0] != b">" + name.encode() or data[begin : record.offset].count(b"\n") > 1:
+        header = data[begin : record.offset]
+        if header[:1] != b">" or header[1:].split(None, 1)[:1] != [name.encode()] or b"\n" in header[:-1]:
             return False
         headers.append(begin)
-    for record, (_, following) in zip(records.values(), pairwise([*headers, len(data)]), strict=True):
-        last = record.length - 1
+    for record, following in zip(records.values(), [*headers[1:], len(data)], strict=True):
         end = record.offset
         if record.length:
+            last = record.length - 1
             end += last // record.bases * record.width + last % record.bases + 1
+            if data[end - 1 : end].isspace():
+                return False
         if not end <= following <= end + _LONGEST_GAP or data[end:following].strip():
             return False
     return True

@@ -7,12 +7,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 
 from seqcnn.errors import OutputError
 
 
-def check_output(path: str | Path, *, force: bool, directory: bool = False) -> Path:
+def check_output(path: str | PathLike[str], *, force: bool, directory: bool = False) -> Path:
     """Refuse an output that exists (without `force`) or cannot be created, before any work is done.
 
     Parameters
@@ -49,7 +50,7 @@ def check_output(path: str | Path, *, force: bool, directory: bool = False) -> P
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | PathLike[str]) -> Iterator[Path]:
     """Give a temporary name in the same folder that becomes `path` when the block ends without an error.
 
     Raises

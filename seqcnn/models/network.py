@@ -38,8 +38,8 @@ class Settings:
 class Network(nn.Module, ABC):
     """Base of the architectures: a set of members that see the same batches and share nothing else.
 
-    Every parameter has the member axis first, and a member's random numbers come from a generator of its own, so that what
-    a member becomes does not depend on who is trained beside it.
+    Every parameter has the member axis first, and a member's random numbers come from a generator of its own, so that
+    what a member becomes does not depend on who is trained beside it.
     """
 
     settings: Settings
@@ -57,7 +57,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Any]:
-        """Turn codes of shape (n, length) into the inputs of :meth:`forward`, one for each `batch_size` sequences."""
+        """Turn codes, shape (n, length), into the inputs of :meth:`forward`, one for each `batch_size` sequences."""
 
     @abstractmethod
     def forward(self, inputs: Any) -> Tensor:

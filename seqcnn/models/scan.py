@@ -1,10 +1,10 @@
 """The motif scan: every filter against every window, pooled over positions.
 
-A window of codes is scored by table look-up: what the filters give for all 5^m words of m bases is put in a table by one
-small matrix product, and a window of k bases is the sum of k/m of its rows. Through the maximum over positions only the
-winning window carries gradient, so the backward pass gathers k/m rows per filter instead of running a convolution. On a
-GPU the same numbers come from ``conv1d``. Both equal the plain definition: one-hot, N = 0.25 in every row, k - 1 N beyond
-both ends.
+A window of codes is scored by table look-up: what the filters give for all 5^m words of m bases is put in a table by
+one small matrix product, and a window of k bases is the sum of k/m of its rows. Through the maximum over positions only
+the winning window carries gradient, so the backward pass gathers k/m rows per filter instead of running a convolution.
+On a GPU the same numbers come from ``conv1d``. Both equal the plain definition: one-hot, N = 0.25 in every row, k - 1 N
+beyond both ends.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Windows(NamedTuple):
 
     def split(self, size: int) -> list[Windows]:
         """Cut into batches of `size` sequences."""
-        rows = self.rows.split(size)
-        counts = [None] * len(rows) if self.counts is None else self.counts.split(size)
+        rows = self.rows.split(size)  # type: ignore[no-untyped-call]
+        counts = [None] * len(rows) if self.counts is None else self.counts.split(size)  # type: ignore[no-untyped-call]
         return [Windows(r, c, self.word) for r, c in zip(rows, counts, strict=True)]
 
 
@@ -147,9 +147,9 @@ def scan_scores(table: Tensor, rows: Tensor) -> Tensor:
 def argmax_windows(scores: Tensor, maximum: Tensor) -> Tensor:
     """Return where each maximum over windows is, shape (n, width), int64.
 
-    The library's maximum with indices costs twice the scan itself, the plain maximum a tenth of it. So the window's number
-    is written into the last bits of each score before a plain maximum; where those bits decided, which is rare, the entry
-    is looked at again.
+    The library's maximum with indices costs twice the scan itself, the plain maximum a tenth of it. So the window's
+    number is written into the last bits of each score before a plain maximum; where those bits decided, which is rare,
+    the entry is looked at again.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def argmax_windows(scores: Tensor, maximum: Tensor) -> Tensor:
     maximum : Tensor, shape (n, width)
         ``scores.amax(1)``.
     """
-    n, n_windows, width = scores.shape
+    n_windows = scores.shape[1]
     mask = (1 << (n_windows - 1).bit_length()) - 1
     number = torch.arange(n_windows, dtype=torch.int32)[:, None]
     keys = scores.view(torch.int32).bitwise_and(~mask).bitwise_or_(number)
@@ -281,7 +281,7 @@ def scan(filters: Tensor, windows: Windows, *, threshold: Tensor | None = None) 
 def scan_by_convolution(
     filters: Tensor, codes: Tensor, lengths: Tensor | None = None, *, threshold: Tensor | None = None
 ) -> Pooled:
-    """Do what :func:`scan` does by ``conv1d``, the faster way on a GPU; `codes` and `lengths` as in :func:`find_windows`."""
+    """Do what :func:`scan` does by ``conv1d``, the faster way on a GPU; inputs as for :func:`find_windows`."""
     kernel_size = filters.shape[2]
     base = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)]).to(filters.device, filters.dtype)
     padded = functional.pad(codes, (kernel_size - 1, kernel_size - 1), value=N_CODE)

@@ -19,9 +19,9 @@ from seqcnn.models.network import Network, to_tensors
 from seqcnn.models.predict import member_scores
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
-from seqcnn.training import optimiser
 from seqcnn.training.metrics import validation_score
 from seqcnn.training.objectives import losses
+from seqcnn.training.optimiser import Rates, create
 
 GATHER: Final = 1024
 """Examples brought together at a time; a batch is a part of them."""
@@ -53,7 +53,7 @@ class Plan:
     batch_size: int
     optimiser: str
     schedule: str
-    rates: Sequence[optimiser.Rates]
+    rates: Sequence[Rates]
     patience: int
     resample: bool
     seed: int
@@ -117,7 +117,7 @@ def fit(
     assert train.targets is not None
     targets = torch.from_numpy(train.targets).to(device)
     n_batches = math.ceil(len(train) / plan.batch_size)
-    steps = optimiser.create(plan.optimiser, network, plan.rates, plan.epochs * n_batches, plan.schedule)
+    steps = create(plan.optimiser, network, plan.rates, plan.epochs * n_batches, plan.schedule)
     best = _Best(steps.weights, steps.member, plan.patience)
     history = History()
     for number in range(1, plan.epochs + 1):
@@ -173,7 +173,7 @@ def refresh(examples: Examples, seed: int, round_number: int) -> Ragged:
 def _batches(
     network: Network, sequences: Ragged, order: NDArray[np.intp], batch_size: int
 ) -> Iterator[tuple[NDArray[np.intp], Any]]:
-    """Yield each batch's rows and inputs. Where lengths differ, neighbours in length share a batch of the same gathering."""
+    """Yield each batch's rows and inputs; where lengths differ, a batch holds neighbours in length of one gathering."""
     lengths = sequences.lengths
     gather = max(1, GATHER // batch_size) * batch_size
     device = network.output_bias.device
@@ -198,8 +198,8 @@ def _check_finite(losses_seen: Tensor, order: NDArray[np.intp], batch_size: int,
         batch, member = int(bad[0, 0]), int(bad[0, 1])
         first = train.names.take(order[batch * batch_size :][:1]).decode()[0]
         raise TrainingError(
-            f"the loss of member {member + 1} is not a number at epoch {epoch}, batch {batch + 1} (about example {first!r}); "
-            "lower --learning-rate, and look for extreme targets"
+            f"the loss of member {member + 1} is not a number at epoch {epoch}, batch {batch + 1} "
+            f"(about example {first!r}); lower --learning-rate, and look for extreme targets"
         )
 
 

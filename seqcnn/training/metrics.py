@@ -72,28 +72,28 @@ def binary_metrics(truth: Array, scores: Array, seed: int = 0) -> dict[str, Any]
     Returns
     -------
     dict
-        ``n``, ``positives``, ``prevalence``, ``auroc``, ``auprc`` (average precision), ``accuracy`` at the ``threshold``
-        that is best on these examples; the three as value, low, high. Intervals are over resampled examples.
+        ``n``, ``positives``, ``prevalence``, ``auroc``, ``auprc`` (average precision), ``accuracy`` at the
+        ``threshold`` that is best on these examples; the three as value, low, high over resampled examples.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     order = np.argsort(-scores, kind="stable")
-    truth, scores = truth[order] > 0.5, scores[order]
+    bound, scores = truth[order] > 0.5, scores[order]
     last = np.append(scores[1:] != scores[:-1], True)
-    n, positives = len(truth), int(truth.sum())
-    threshold, accuracy = _best_threshold(truth, scores, last)
+    n, positives = len(bound), int(bound.sum())
+    threshold, accuracy = _best_threshold(bound, scores, last)
     rng = np.random.default_rng([seed, 95])
     resampled: dict[str, list[float]] = {"auroc": [], "auprc": [], "accuracy": []}
     predicted = scores >= threshold
     for _ in range(_n_bootstrap(n)):
         weight = np.bincount(rng.integers(0, n, n), minlength=n)
-        area, precision = _weighted_areas(truth, weight, last)
+        area, precision = _weighted_areas(bound, weight, last)
         resampled["auroc"].append(area)
         resampled["auprc"].append(precision)
-        resampled["accuracy"].append(float(weight @ (predicted == truth)) / n)
+        resampled["accuracy"].append(float(weight @ (predicted == bound)) / n)
     values = {
-        "auroc": float(roc_auc_score(truth, scores)),
-        "auprc": float(average_precision_score(truth, scores)),
+        "auroc": float(roc_auc_score(bound, scores)),
+        "auprc": float(average_precision_score(bound, scores)),
         "accuracy": accuracy,
     }
     result: dict[str, Any] = {"n": n, "positives": positives, "prevalence": positives / n}
@@ -140,7 +140,7 @@ def _interval(value: float, resampled: list[float]) -> Interval:
 
 
 def _best_threshold(truth: NDArray[np.bool_], scores: Array, last: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the threshold (call at or above it) with the highest accuracy, and that accuracy; rows sorted downwards."""
+    """Return the threshold (call at or above it) of highest accuracy, and that accuracy; rows sorted downwards."""
     right = np.cumsum(np.where(truth, 1, -1))[last] + np.count_nonzero(~truth)
     best = int(right.argmax())
     none_called = np.count_nonzero(~truth)

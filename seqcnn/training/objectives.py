@@ -31,16 +31,14 @@ def losses(task: str, scores: Tensor, targets: Tensor, positive_weight: Tensor |
     there = ~targets.isnan()
     wanted = targets.nan_to_num().expand_as(scores)
     if task == "binary":
-        each = functional.binary_cross_entropy_with_logits(
-            scores, wanted, pos_weight=positive_weight, reduction="none"
-        )
+        each = functional.binary_cross_entropy_with_logits(scores, wanted, pos_weight=positive_weight, reduction="none")
     else:
         each = (scores - wanted).square()
     return (each * there).sum((1, 2)) / there.sum().clamp(min=1)
 
 
 def balance(targets: Tensor) -> Tensor:
-    """Return negatives per positive of each binary target, shape (n_targets,): the weight that makes classes count alike."""
+    """Return negatives per positive of each binary target, shape (n_targets,): weighted so, classes count alike."""
     positives = (targets == 1).sum(0).clamp(min=1)
     negatives = (targets == 0).sum(0).clamp(min=1)
     return negatives / positives

@@ -1,6 +1,7 @@
 """AdamW and SGD for many members at once, each with its own learning rate, momentum and weight decay.
 
-All parameters are views of one flat buffer, so a step is a handful of operations however many members and layers there are.
+All parameters are views of one flat buffer, so a step is a handful of operations however many members and layers there
+are.
 """
 
 from __future__ import annotations

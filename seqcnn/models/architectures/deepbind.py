@@ -16,6 +16,9 @@ from torch.nn import functional
 from seqcnn.models import network
 from seqcnn.models.scan import Pooled, Windows, find_windows, scan, scan_by_convolution
 
+Inputs = Windows | tuple[Tensor, Tensor | None]
+"""Table rows of windows (CPU), or codes and lengths (GPU)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings(network.Settings):
@@ -42,8 +45,8 @@ class Settings(network.Settings):
 class Model(network.Network):
     """DeepBind with a leading member axis.
 
-    The features of a strand are ``relu(max over windows of (filter * window) - threshold)``, with "max-average" also the
-    mean over windows of ``relu(filter * window - threshold)``.
+    The features of a strand are ``relu(max over windows of (filter * window) - threshold)``, with "max-average" also
+    the mean over windows of ``relu(filter * window - threshold)``.
     """
 
     settings: Settings
@@ -77,7 +80,7 @@ class Model(network.Network):
         self.threshold.zero_()
         self.output_bias.zero_()
 
-    def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Windows | tuple[Tensor, Tensor]]:
+    def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Inputs]:
         """Find the windows once for many batches on the CPU; on a GPU pass the codes on."""
         if codes.device.type == "cpu":
             kernel_size = self.settings.kernel_size
@@ -87,7 +90,7 @@ class Model(network.Network):
                 part = slice(start, start + batch_size)
                 yield codes[part], None if lengths is None else lengths[part]
 
-    def forward(self, inputs: Windows | tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Score a batch, shape (n_members, n, n_targets)."""
         features = self._features(inputs)
         if self.training and self.settings.dropout:
@@ -100,7 +103,7 @@ class Model(network.Network):
         scores = torch.baddbmm(self.output_bias[:, None], x, self.output_weight).view(m, n, strands, -1)
         return torch.maximum(scores[:, :, 0], scores[:, :, 1]) if strands == 2 else scores[:, :, 0]
 
-    def _features(self, inputs: Windows | tuple[Tensor, Tensor]) -> Tensor:
+    def _features(self, inputs: Inputs) -> Tensor:
         """Return the pooled features, shape (n_members, n, n_strands, n_features)."""
         settings = self.settings
         strands = 2 if settings.both_strands else 1
@@ -117,7 +120,7 @@ class Model(network.Network):
         return torch.cat([part.view(shape) for part in parts], dim=3).permute(2, 0, 1, 3)
 
     @staticmethod
-    def _scan(filters: Tensor, inputs: Windows | tuple[Tensor, Tensor], threshold: Tensor | None) -> Pooled:
+    def _scan(filters: Tensor, inputs: Inputs, threshold: Tensor | None) -> Pooled:
         if isinstance(inputs, Windows):
             return scan(filters, inputs, threshold=threshold)
         return scan_by_convolution(filters, *inputs, threshold=threshold)

@@ -1,0 +1,160 @@
+"""Train, validation and test: by chromosome, column, file or at random, near-duplicates never on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcnn.dataset.chromosomes import reconcile
+from seqcnn.dataset.duplicates import duplicate_groups, keep_together
+from seqcnn.dataset.examples import Examples
+from seqcnn.errors import InputError, UsageError
+from seqcnn.formats.stream import open_input, shown_path
+
+PARTS: Final = ("train", "valid", "test")
+_ALIASES: Final = {"val": "valid", "validation": "valid", "dev": "valid", "training": "train", "testing": "test"}
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOptions:
+    """How examples are divided.
+
+    Parameters
+    ----------
+    valid_chroms, test_chroms : tuple of str
+        Chromosomes held out.
+    valid_fraction : float
+        Share of what is left that validates, at random within each class; used where neither chromosomes, a column nor
+        a file give a validation part.
+    test_fraction : float
+        Share of all that tests, likewise.
+    split_file : str or None
+        Table of name and part (train, valid, test), without a header.
+    """
+
+    valid_chroms: tuple[str, ...] = ()
+    test_chroms: tuple[str, ...] = ()
+    valid_fraction: float = 0.1
+    test_fraction: float = 0.0
+    split_file: str | None = None
+
+
+@dataclass(slots=True)
+class Split:
+    """The part of each example, and what was done to get there."""
+
+    part: NDArray[Any]
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def rows(self, part: str) -> NDArray[np.intp]:
+        """Return the rows of a part."""
+        return np.flatnonzero(self.part == part)
+
+
+def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, seed: int) -> Split:
+    """Divide examples.
+
+    Parameters
+    ----------
+    examples : Examples
+        With targets.
+    options : SplitOptions
+    both_strands : bool
+        A sequence and its reverse complement are the same.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        If a chromosome or a name of the split file is unknown, or a part would be empty.
+    """
+    split = Split(np.full(len(examples), "train", dtype=object))
+    if options.split_file is not None:
+        split.part = _from_file(examples, options.split_file)
+    elif examples.split is not None:
+        split.part = _from_column(examples.split)
+    by_chrom = [("valid", options.valid_chroms), ("test", options.test_chroms)]
+    for part, chroms in by_chrom:
+        if chroms:
+            split.part[_on_chromosomes(examples, chroms, split.notes)] = part
+    rng = np.random.default_rng([seed, 3])
+    if options.test_fraction and not (split.part == "test").any():
+        _draw(split.part, examples, "test", options.test_fraction, rng)
+    if options.valid_fraction and not (split.part == "valid").any():
+        _draw(split.part, examples, "valid", options.valid_fraction, rng)
+    groups = duplicate_groups(examples.sequences, both_strands)
+    split.part, moved = keep_together(split.part, groups)
+    split.counts["moved to keep near-duplicates together"] = moved
+    if moved:
+        split.notes.append(f"{moved:,} examples moved so that near-duplicates are in one part of the split")
+    for part in PARTS:
+        split.counts[part] = int(np.count_nonzero(split.part == part))
+    return split
+
+
+def _from_column(column: NDArray[Any]) -> NDArray[Any]:
+    part = np.array([_part(value) for value in column.tolist()], dtype=object)
+    unknown = [value for value, known in zip(column.tolist(), part, strict=True) if known is None]
+    if unknown:
+        raise InputError(f"the split column says {unknown[0]!r}", hint="it may say train, valid or test")
+    return part
+
+
+def _part(value: str) -> str | None:
+    value = value.strip().lower()
+    value = _ALIASES.get(value, value)
+    return value if value in PARTS else None
+
+
+def _from_file(examples: Examples, path: str | PathLike[str]) -> NDArray[Any]:
+    shown = shown_path(path)
+    parts: dict[str, str] = {}
+    with open_input(path) as stream:
+        for number, line in enumerate(stream, 1):
+            cells = line.decode("utf-8", "replace").rstrip("\r\n").split("\t")
+            if not any(cells):
+                continue
+            part = _part(cells[-1])
+            if len(cells) != 2 or part is None:
+                raise InputError(f"{cells!r} is not a name and train, valid or test, separated by a tab", shown, number)
+            parts[cells[0]] = part
+    names = examples.names.decode()
+    known = [parts.get(name, parts.get(name.removesuffix("_shuffled"))) for name in names]
+    missing = sum(part is None for part in known)
+    if missing:
+        first = names[known.index(None)]
+        raise InputError(f"does not say the part of {missing} of {len(names)} examples, such as {first!r}", shown)
+    return np.array(known, dtype=object)
+
+
+def _on_chromosomes(examples: Examples, chroms: Sequence[str], notes: list[str]) -> NDArray[np.bool_]:
+    if examples.windows is None:
+        raise UsageError("a split by chromosome needs regions (BED, narrowPeak) with --genome; use --valid-fraction")
+    there = dict.fromkeys(name for name in examples.windows.chrom.tolist() if name)
+    names, message = reconcile(chroms, dict.fromkeys(there, 0))
+    for name in chroms:
+        if name not in names:
+            raise InputError(f"no example is on chromosome {name!r}", hint=f"there are: {', '.join(list(there)[:20])}")
+    if message:
+        notes.append(message.replace("in the peaks", "in the options").replace("in the genome", "here"))
+    return np.isin(examples.windows.chrom.astype(str), [names[name] for name in chroms])
+
+
+def _draw(part: NDArray[Any], examples: Examples, name: str, fraction: float, rng: np.random.Generator) -> None:
+    """Move a share of the training examples of each class to a part."""
+    assert examples.targets is not None
+    left = part == "train"
+    first = examples.targets[:, 0]
+    classes = np.where(np.isin(first, (0, 1)), first, 2)
+    for value in np.unique(classes[left]):
+        rows = np.flatnonzero(left & (classes == value))
+        n = round(fraction * len(rows))
+        if n == 0 and len(rows) > 1:
+            n = 1
+        part[rng.permutation(rows)[:n]] = name

@@ -1,0 +1,127 @@
+"""The model file: weights in safetensors, everything else as JSON in its header. Nothing in it can run code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from seqcnn.errors import ModelFileError, UsageError
+from seqcnn.formats.output import atomic_path
+from seqcnn.models import architectures
+from seqcnn.models.network import Network
+
+FORMAT: Final = "seqcnn model"
+VERSION: Final = 1
+FILE_NAME: Final = "model.safetensors"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Model:
+    """A trained network and what has to be known to use it.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode.
+    architecture : str
+    alphabet : {"dna", "rna"}
+    task : {"binary", "regression"}
+    target_names : tuple of str
+    length : int or None
+        Windows around summits or midpoints that it was trained on, bp; None if sequences were used as they are.
+    training : dict
+        What it was trained on and how: options, counts, metrics on held-out data, version.
+    """
+
+    network: Network
+    architecture: str
+    alphabet: str
+    task: str
+    target_names: tuple[str, ...]
+    length: int | None
+    training: dict[str, Any]
+
+
+def save(model: Model, path: str | PathLike[str]) -> None:
+    """Write a model under its name only when it is whole."""
+    network = model.network
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "architecture": model.architecture,
+        "settings": dataclasses.asdict(network.settings),
+        "alphabet": model.alphabet,
+        "padding": "N (0.25 in every one-hot row) beyond both ends",
+        "task": model.task,
+        "target_names": list(model.target_names),
+        "length": model.length,
+        "training": model.training,
+    }
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"seqcnn": json.dumps(about)})
+
+
+def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model:
+    """Read a model.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, or the run folder that holds it.
+    device : torch.device or str
+
+    Raises
+    ------
+    ModelFileError
+        If it is not a model, is damaged, or was written by a later version.
+    """
+    file = _find(Path(path))
+    try:
+        with safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            if "seqcnn" not in metadata:
+                raise ModelFileError("is a safetensors file, but not a seqcnn model", file)
+            about = json.loads(metadata["seqcnn"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelFileError(f"is not a seqcnn model, or is truncated ({error})", file) from error
+    if about.get("format") != FORMAT or int(about.get("version", 0)) > VERSION:
+        raise ModelFileError(
+            f"is a model of version {about.get('version')}; this seqcnn reads up to {VERSION}",
+            file,
+            hint="update seqcnn",
+        )
+    try:
+        network = architectures.create(about["architecture"], about["settings"])
+        network.load_state_dict(tensors)
+        model = Model(
+            network.to(device).eval().requires_grad_(False),
+            about["architecture"],
+            about["alphabet"],
+            about["task"],
+            tuple(about["target_names"]),
+            about["length"],
+            about["training"],
+        )
+    except (KeyError, TypeError, RuntimeError, UsageError) as error:
+        first = str(error).splitlines()[0]
+        raise ModelFileError(f"the model's description and weights do not fit together ({first})", file) from error
+    return model
+
+
+def _find(path: Path) -> Path:
+    if path.is_dir():
+        if not (path / FILE_NAME).is_file():
+            raise ModelFileError(f"is a folder without {FILE_NAME}", path, hint="name a run folder or a model file")
+        return path / FILE_NAME
+    if not path.exists():
+        raise ModelFileError("no such file or folder", path)
+    return path
