@@ -56,7 +56,9 @@ class Built:
     negatives: str
 
 
-def open_sources(paths: Sequence[str], reading: ReadOptions, tally: Tally, *, label: float | None) -> list[Source]:
+def open_sources(
+    paths: Sequence[str], reading: ReadOptions, tally: Tally, *, label: float | None, keep_empty: bool = False
+) -> list[Source]:
     """Open all inputs, so that whatever is wrong with one is said before any work is done.
 
     Raises
@@ -68,7 +70,7 @@ def open_sources(paths: Sequence[str], reading: ReadOptions, tally: Tally, *, la
         raise UsageError("standard input (-) can be read only once")
     if reading.length is not None and reading.length < 1:
         raise UsageError(f"--length must be at least 1 bp, not {reading.length}")
-    return [Source(path, reading, tally, label=label) for path in paths]
+    return [Source(path, reading, tally, label=label, keep_empty=keep_empty) for path in paths]
 
 
 def collect(

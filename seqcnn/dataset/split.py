@@ -82,7 +82,7 @@ def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, see
     by_chrom = [("valid", options.valid_chroms), ("test", options.test_chroms)]
     for part, chroms in by_chrom:
         if chroms:
-            split.part[_on_chromosomes(examples, chroms, split.notes)] = part
+            split.part[on_chromosomes(examples, chroms, split.notes)] = part
     rng = np.random.default_rng([seed, 3])
     if options.test_fraction and not (split.part == "test").any():
         _draw(split.part, examples, "test", options.test_fraction, rng)
@@ -133,7 +133,14 @@ def _from_file(examples: Examples, path: str | PathLike[str]) -> NDArray[Any]:
     return np.array(known, dtype=object)
 
 
-def _on_chromosomes(examples: Examples, chroms: Sequence[str], notes: list[str]) -> NDArray[np.bool_]:
+def on_chromosomes(examples: Examples, chroms: Sequence[str], notes: list[str]) -> NDArray[np.bool_]:
+    """Say which examples are on these chromosomes, names reconciled; a note is added where they were.
+
+    Raises
+    ------
+    InputError, UsageError
+        If there is nothing on one of them, or the examples have no places.
+    """
     if examples.windows is None:
         raise UsageError("a split by chromosome needs regions (BED, narrowPeak) with --genome; use --valid-fraction")
     there = dict.fromkeys(name for name in examples.windows.chrom.tolist() if name)

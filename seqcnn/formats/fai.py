@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
 import tempfile
@@ -12,6 +11,7 @@ from typing import Final, NamedTuple
 from seqcnn.errors import InputError
 
 _LONGEST_GAP: Final = 16
+_LONGEST_HEADER: Final = 1 << 20
 _UNEVEN: Final = "the lines of a sequence differ in length"
 _REWRAP: Final = "give all its lines but the last one length, for example with seqkit seq -w 60"
 
@@ -26,7 +26,7 @@ class Record(NamedTuple):
 
 
 def read_or_build(
-    fasta: Path, data: mmap.mmap, folder: Path, spare: Path, shown: str
+    fasta: Path, file: int, folder: Path, spare: Path, shown: str
 ) -> tuple[dict[str, Record], str | None]:
     """Return the index of a FASTA, made anew where there is none that fits.
 
@@ -34,8 +34,8 @@ def read_or_build(
     ----------
     fasta : path
         Not compressed.
-    data : mmap
-        The FASTA.
+    file : int
+        Descriptor of the FASTA, open for reading.
     folder : path
         Where the index is or is to be, named as the FASTA with ``.fai`` appended.
     spare : path
@@ -58,7 +58,7 @@ def read_or_build(
     path = folder / f"{fasta.name}.fai"
     if path.is_file() and path.stat().st_mtime_ns >= fasta.stat().st_mtime_ns:
         records = _read(fasta, path)
-        if records is not None and fits(records, data):
+        if records is not None and fits(records, file):
             return records, None
     note = None
     try:
@@ -72,7 +72,7 @@ def read_or_build(
             f"indexed {fasta.name} in a temporary folder, because {folder} cannot be written: this is done every time"
         )
     records = _read(fasta, path)
-    if records is None or not fits(records, data):
+    if records is None or not fits(records, file):
         path.unlink(missing_ok=True)
         raise InputError(_UNEVEN, shown, hint=_REWRAP)
     return records, note
@@ -121,7 +121,7 @@ def _explained(message: str, shown: str) -> InputError:
     return InputError("is not a FASTA file", shown, number, hint="a FASTA file begins with >name")
 
 
-def fits(records: dict[str, Record], data: mmap.mmap) -> bool:
+def fits(records: dict[str, Record], file: int) -> bool:
     """Say whether an index describes this file: headers, names and ends of sequences are where it says.
 
     It also finds what pyfaidx lets through: a last line that is longer than the others.
@@ -130,27 +130,21 @@ def fits(records: dict[str, Record], data: mmap.mmap) -> bool:
     ----------
     records : dict of str to Record
         In the order of the file.
-    data : mmap
-        The FASTA.
+    file : int
+        Descriptor of the FASTA.
     """
-    if not records:
-        return False
-    headers = []
+    size = os.fstat(file).st_size
+    end = 0
     for name, record in records.items():
-        if not 2 <= record.offset <= len(data) or record.width < record.bases:
+        if not end < record.offset <= size or record.offset - end > _LONGEST_HEADER or record.width < record.bases:
             return False
-        begin = data.rfind(b"\n", 0, record.offset - 1) + 1
-        header = data[begin : record.offset]
-        if header[:1] != b">" or header[1:].split(None, 1)[:1] != [name.encode()] or b"\n" in header[:-1]:
+        gap, mark, header = os.pread(file, record.offset - end, end).partition(b">")
+        if gap.strip() or not mark or header.split(None, 1)[:1] != [name.encode()] or b"\n" in header[:-1]:
             return False
-        headers.append(begin)
-    for record, following in zip(records.values(), [*headers[1:], len(data)], strict=True):
         end = record.offset
         if record.length:
             last = record.length - 1
             end += last // record.bases * record.width + last % record.bases + 1
-            if data[end - 1 : end].isspace():
+            if os.pread(file, 1, end - 1).isspace():
                 return False
-        if not end <= following <= end + _LONGEST_GAP or data[end:following].strip():
-            return False
-    return True
+    return bool(records) and end <= size <= end + _LONGEST_GAP and not os.pread(file, size - end, end).strip()

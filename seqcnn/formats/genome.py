@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import repeat
+from itertools import pairwise, repeat
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -26,8 +25,10 @@ from seqcnn.sequence.windows import Windows
 
 _AMBIGUOUS: Final = N_CODE + 1
 _BLOCK_BASES: Final = 1 << 20
-# A page that is read brings its neighbours into the process, 64 kB in all; this bounds what a block maps to 64 MB.
 _BLOCK_ROWS: Final = 1 << 10
+# Reading this many bytes too many takes about as long as a second call. (Mapping the file into memory is as fast, but
+# some systems map 2 MB around each byte that is touched.)
+_GAP: Final = 1 << 14
 
 
 def _letters() -> bytes:
@@ -45,7 +46,7 @@ _TABLE: Final = _letters()
 class Genome:
     """A genome FASTA that is open for reading; use it in a ``with`` block, one per process.
 
-    The file is mapped into memory and read through its ``.fai`` index. An index that is missing, older than the FASTA
+    The file is read through its ``.fai`` index, only where it is needed. An index that is missing, older than the FASTA
     or of another FASTA is made anew. A compressed FASTA is unpacked into a temporary file first.
 
     Parameters
@@ -96,9 +97,9 @@ class Genome:
                     f"unpacked {Path(self.path).name} to a temporary file ({size:.3g} Mb); "
                     "an uncompressed FASTA starts faster"
                 )
-        with open(fasta, "rb") as file:
-            self._map = self._closing.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        records, note = read_or_build(fasta, self._map, index_folder or fasta.parent, spare, self.path)
+        self._file = os.open(fasta, os.O_RDONLY | os.O_CLOEXEC)
+        self._closing.callback(os.close, self._file)
+        records, note = read_or_build(fasta, self._file, index_folder or fasta.parent, spare, self.path)
         if note:
             self.notes.append(note)
         self.chroms = {name: record.length for name, record in records.items()}
@@ -112,7 +113,7 @@ class Genome:
         self.close()
 
     def close(self) -> None:
-        """Unmap the file and delete what was unpacked."""
+        """Close the file and delete what was unpacked."""
         self._closing.close()
 
     def extract(
@@ -151,16 +152,13 @@ class Genome:
         out = np.empty(int(offsets[-1]), dtype=np.uint8)
         minus = np.zeros(len(start), dtype=np.bool_) if strand is None else strand == "-"
         even = len(start) > 0 and bool((end - start == end[0] - start[0]).all())
-        done = 0
-        # In the order of the file, every page is read once and can be let go behind the block.
+        # In the order of the file, so that neighbours are read together.
         for rows in _blocks(np.argsort(first, kind="stable"), end - start):
             codes = self._read(Windows(chrom[rows], start[rows], end[rows]), first[rows], last[rows])
             if even:
                 _place_even(codes, rows, minus[rows], out)
             else:
                 _place(codes, offsets[rows], offsets[rows + 1], minus[rows], out)
-            done = self._let_go(done, int(first[rows[-1]]))
-        self._let_go(done, len(self._map))
         return Ragged(out, offsets)
 
     def _geometry(
@@ -177,8 +175,7 @@ class Genome:
 
     def _read(self, windows: Windows, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the codes of windows, which lie in these bytes of the file, end to end, all on the plus strand."""
-        genome = self._map
-        spans = [genome[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+        spans = self._spans(first, last)
         codes = np.frombuffer(b"".join(spans).translate(_TABLE, b"\r\n"), dtype=np.uint8)
         bounds = offsets_of(windows.end - windows.start)
         if len(codes) != bounds[-1]:
@@ -195,12 +192,21 @@ class Genome:
         self.n_ambiguous += int(np.count_nonzero(codes == _AMBIGUOUS))
         return np.minimum(codes, N_CODE)
 
-    def _let_go(self, done: int, upto: int) -> int:
-        """Drop the pages between two bytes of the file from this process; they stay in the system's cache."""
-        upto -= upto % mmap.PAGESIZE
-        if upto > done and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED, done, upto - done)
-        return max(done, upto)
+    def _spans(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[bytes]:
+        """Return the bytes of the file from each `first` (ascending) to before its `last`."""
+        reach = np.maximum.accumulate(last)
+        apart = np.flatnonzero(first[1:] - reach[:-1] > _GAP) + 1
+        spans: list[bytes] = []
+        for i, j in pairwise([0, *apart.tolist(), len(first)]):
+            begin = int(first[i])
+            try:
+                text = os.pread(self._file, int(reach[j - 1]) - begin, begin)
+            except OSError as error:
+                raise InputError(f"cannot be read ({describe(error)})", self.path) from error
+            spans += [
+                text[a:b] for a, b in zip((first[i:j] - begin).tolist(), (last[i:j] - begin).tolist(), strict=True)
+            ]
+        return spans
 
 
 def _must_unpack(path: Path) -> bool:

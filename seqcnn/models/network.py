@@ -43,6 +43,8 @@ class Network(nn.Module, ABC):
     """
 
     settings: Settings
+    output_weight: nn.Parameter
+    """Last layer, shape (n_members, n_features, n_targets)."""
     output_bias: nn.Parameter
     """Shape (n_members, n_targets), added to the score of either strand."""
 
@@ -79,6 +81,12 @@ class Network(nn.Module, ABC):
         make = torch.rand if uniform else torch.randn
         device = self.output_bias.device
         return torch.stack([make(shape, generator=generator, device=device) for generator in self.generators])
+
+    @torch.no_grad()
+    def rescale(self, scale: Tensor, shift: Tensor) -> None:
+        """Have every score be ``score * scale + shift`` from now on; both of shape (n_targets,), scale positive."""
+        self.output_weight.mul_(scale.to(self.output_weight))
+        self.output_bias.mul_(scale.to(self.output_bias)).add_(shift.to(self.output_bias))
 
     @property
     def n_parameters(self) -> int:

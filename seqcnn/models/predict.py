@@ -45,3 +45,17 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int = BATCH_S
         for inputs in network.prepare(*to_tensors(part, device), batch_size):
             out[:, rows] = network(inputs).cpu().numpy()
     return out
+
+
+def predict(network: Network, sequences: Ragged, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
+    """Return the mean score over members, shape (n, n_targets); NaN for a sequence without a letter.
+
+    Parameters are those of :func:`member_scores`.
+    """
+    there = sequences.lengths > 0
+    if there.all():
+        scores: NDArray[np.float32] = member_scores(network, sequences, batch_size).mean(0)
+        return scores
+    out = np.full((len(sequences), network.settings.n_targets), np.nan, dtype=np.float32)
+    out[there] = member_scores(network, sequences.take(there), batch_size).mean(0)
+    return out

@@ -16,6 +16,12 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
+def check(name: str) -> None:
+    """Raise UsageError if there is no such architecture."""
+    if name not in names():
+        raise UsageError(f"unknown architecture {name!r}; there are: {', '.join(names())}")
+
+
 def create(name: str, options: dict[str, Any]) -> Network:
     """Build a network.
 
@@ -31,8 +37,7 @@ def create(name: str, options: dict[str, Any]) -> Network:
     UsageError
         If there is no such architecture, or it has no such option.
     """
-    if name not in names():
-        raise UsageError(f"unknown architecture {name!r}; there are: {', '.join(names())}")
+    check(name)
     module = import_module(f"{__name__}.{name}")
     known = [field.name for field in dataclasses.fields(module.Settings)]
     unknown = sorted(set(options) - set(known))

@@ -1,0 +1,6 @@
+"""``python -m seqcnn``."""
+
+from seqcnn.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Encode sequences, regions or tables into an HDF5 dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqcnn.cli import options
+
+if TYPE_CHECKING:
+    from seqcnn.cli.console import Advance
+    from seqcnn.dataset.examples import Examples
+    from seqcnn.dataset.store import DatasetWriter
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  seqcnn encode peaks.narrowPeak --genome hg38.fa --length 101 -o data.h5
+  seqcnn encode bound.fa.gz --negatives dinucleotide -o data.h5
+  seqcnn encode probes.tsv --sequence-column 1 --target-column 2,3 -o data.h5"""
+)
+@options.inputs()
+@options.output("The dataset to write (HDF5).")
+@options.reading()
+@click.option("--split-column", metavar="COLUMN", help="Column of a table that says train, valid or test.")
+@options.labels()
+@click.option("--one-hot", is_flag=True, help="Also write one-hot arrays (n, 4, length) for other tools.")
+@options.seed()
+@options.messages()
+def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
+    """Encode DATA (FASTA, FASTQ, BED or narrowPeak with --genome, tables; also .gz; - is standard input).
+
+    Negatives are added where the data have none. Memory use does not depend on the size of the data.
+    """
+    from seqcnn.cli import given as options_given
+    from seqcnn.cli.record import Record
+    from seqcnn.dataset.build import collect, open_sources
+    from seqcnn.dataset.sources import Tally
+    from seqcnn.dataset.store import DatasetWriter
+    from seqcnn.formats.output import atomic_path, check_output
+
+    report = options_given.reporter(given)
+    reading, negatives = options_given.reading(given), options_given.negatives(given)
+    check_output(output, force=force)
+    record = Record("encode", {**given, "output": output}, options_given.input_paths(data, given))
+    tally = Tally()
+    sources = open_sources(data, reading, tally, label=1.0)
+    alphabet = sources[0].alphabet or "dna"
+    with (
+        atomic_path(output) as temporary,
+        report.progress("encoding") as progress,
+        DatasetWriter(temporary, alphabet, sources[0].target_names, with_one_hot=given["one_hot"]) as writer,
+    ):
+        built = collect(sources, reading, negatives, _Counting(writer, progress), tally)
+        n_examples = len(writer)
+        record.add(counts=dict(tally.counts), notes=tally.notes, negatives=built.negatives, examples=n_examples)
+        writer.finish(record.finish())
+    report.notes(tally)
+    report.counts(tally)
+    report.say(
+        f"wrote {output}: {n_examples:,} examples, {built.alphabet.upper()}, {len(built.target_names)} target(s)"
+    )
+
+
+class _Counting:
+    """A sink that shows how many examples went in."""
+
+    def __init__(self, writer: DatasetWriter, progress: Advance) -> None:
+        self._writer, self._progress = writer, progress
+
+    def append(self, examples: Examples) -> None:
+        self._writer.append(examples)
+        self._progress.by(len(examples))
+
+    def read_back(self) -> Iterable[Examples]:
+        return self._writer.read_back()

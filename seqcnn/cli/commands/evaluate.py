@@ -1,0 +1,67 @@
+"""Judge a model on data that it has not seen, with 95% intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from seqcnn.cli import options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  seqcnn evaluate run/ held_out.fa.gz
+  seqcnn evaluate run/ peaks.narrowPeak --genome hg38.fa --chroms chr8,chr9 -o test.json"""
+)
+@click.argument("model")
+@options.inputs()
+@options.output("JSON file to write the metrics to.", required=False)
+@options.reading()
+@options.labels()
+@click.option(
+    "--chroms", metavar="CHROM,...", callback=options.csv, help="Take only the examples on these chromosomes."
+)
+@options.batch_size
+@options.seed()
+@options.machine()
+@options.messages()
+def command(model: str, data: tuple[str, ...], output: str | None, force: bool, **given: Any) -> None:
+    """Judge MODEL (a model file or the run folder) on DATA with known targets; inputs are those of train.
+
+    For a binary target: AUROC, AUPRC beside the share of positives, accuracy at the best threshold. For a numeric one:
+    Pearson, Spearman, mean squared error. A table is printed, and written as JSON with --output. Intervals come from
+    resampling the examples.
+    """
+    from seqcnn.cli import given as options_given
+    from seqcnn.cli.console import metrics_table
+    from seqcnn.cli.record import Record, write_json
+    from seqcnn.dataset.build import load as load_examples
+    from seqcnn.dataset.sources import Tally
+    from seqcnn.dataset.split import on_chromosomes
+    from seqcnn.formats.output import check_output
+    from seqcnn.models import device as devices
+    from seqcnn.models.modelfile import load
+    from seqcnn.training.evaluate import evaluate
+
+    report = options_given.reporter(given)
+    if output is not None:
+        check_output(output, force=force)
+    devices.set_threads(given["threads"])
+    devices.keep_freed_memory()
+    trained = load(model, devices.find(given["device"]))
+    reading = options_given.reading_for(trained, given, report)
+    record = Record("evaluate", {**given, "model": model}, options_given.input_paths(data, given))
+    tally = Tally()
+    examples, built = load_examples(data, reading, options_given.negatives(given), tally)
+    options_given.check_alphabet(built.alphabet, trained, data[0])
+    if given["chroms"]:
+        examples = examples.take(on_chromosomes(examples, given["chroms"], tally.notes))
+    report.notes(tally)
+    report.counts(tally)
+    metrics = evaluate(trained, examples, seed=given["seed"], batch_size=given["batch_size"])
+    click.echo(metrics_table(metrics))
+    if output is not None:
+        record.add(metrics=metrics, negatives=built.negatives, counts=dict(tally.counts), notes=tally.notes)
+        write_json(record.finish(), output)

@@ -1,0 +1,115 @@
+"""Say what a dataset or a model holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  seqcnn info data.h5
+  seqcnn info run/ --json"""
+)
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def command(file: str, as_json: bool) -> None:
+    """Say what FILE (an encoded dataset, a model file or a run folder) holds."""
+    import json
+
+    from seqcnn.cli.console import align
+    from seqcnn.dataset.store import Dataset
+
+    facts = _dataset(file) if Dataset.is_one(file) else _model(file)
+    click.echo(json.dumps(facts, indent=2) if as_json else align(facts.items()))
+
+
+def _dataset(path: str) -> dict[str, Any]:
+    """Describe an encoded dataset, reading it once."""
+    from collections import Counter
+
+    import numpy as np
+
+    from seqcnn.dataset.examples import Origin
+    from seqcnn.dataset.store import Dataset
+
+    dataset = Dataset(path)
+    bases, shortest, longest = 0, None, 0
+    counts = {name: Counter[str]() for name in dataset.target_names}
+    origins, splits, chroms = Counter[str](), Counter[str](), Counter[str]()
+    for chunk in dataset.chunks():
+        lengths = chunk.sequences.lengths
+        bases += int(lengths.sum())
+        shortest = int(lengths.min()) if shortest is None else min(shortest, int(lengths.min()))
+        longest = max(longest, int(lengths.max()))
+        origins.update(Origin(value).name.lower() for value in chunk.origin.tolist())
+        if chunk.split is not None:
+            splits.update(chunk.split.tolist())
+        if chunk.windows is not None:
+            chroms.update(chunk.windows.chrom.tolist())
+        if chunk.targets is not None:
+            for name, column in zip(dataset.target_names, chunk.targets.T, strict=True):
+                counts[name].update(
+                    positive=int((column == 1).sum()),
+                    negative=int((column == 0).sum()),
+                    other=int((~np.isin(column, (0, 1)) & ~np.isnan(column)).sum()),
+                    missing=int(np.isnan(column).sum()),
+                )
+    facts: dict[str, Any] = {
+        "kind": "dataset",
+        "examples": len(dataset),
+        "alphabet": dataset.alphabet,
+        "lengths": f"{shortest}" if shortest == longest else f"{shortest} to {longest}",
+        "bases": bases,
+        "origin": _words(origins),
+    }
+    facts |= {f"target {name}": _words(count) for name, count in counts.items()}
+    if splits:
+        facts["split"] = _words(splits)
+    if chroms:
+        facts["chromosomes"] = ", ".join(sorted(name for name in chroms if name))
+    made = dataset.provenance
+    if made:
+        facts["made by"] = f"seqcnn {made.get('seqcnn')} on {made.get('started')}"
+        facts["inputs"] = ", ".join(entry["path"] for entry in made.get("inputs", []))
+    return facts
+
+
+def _model(path: str) -> dict[str, Any]:
+    """Describe a model."""
+    from seqcnn.models.modelfile import load
+
+    model = load(path)
+    settings = model.network.settings
+    facts: dict[str, Any] = {
+        "kind": "model",
+        "architecture": model.architecture,
+        "alphabet": model.alphabet,
+        "strands": "both" if settings.both_strands else "one",
+        "task": model.task,
+        "targets": ", ".join(model.target_names),
+        "members": settings.n_members,
+        "parameters a member": model.network.n_parameters,
+        "windows": "sequences as they are" if model.length is None else f"{model.length} bp",
+    }
+    own = {f.name for f in dataclasses.fields(settings)} - {"n_members", "n_targets", "both_strands"}
+    facts |= {name.replace("_", " "): getattr(settings, name) for name in sorted(own)}
+    trained = model.training
+    facts["trained by"] = f"seqcnn {trained.get('seqcnn')}"
+    facts |= {
+        f"{part} examples": n for part, n in trained.get("split", {}).items() if part in ("train", "valid", "test")
+    }
+    for part, targets in trained.get("metrics", {}).items():
+        for name, metrics in targets.items():
+            for metric in ("auroc", "auprc", "pearson", "spearman"):
+                if metric in metrics:
+                    facts[f"{part} {metric} ({name})"] = round(metrics[metric]["value"], 4)
+    return facts
+
+
+def _words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)

@@ -1,0 +1,106 @@
+"""Score sequences or regions with a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqcnn.cli import options
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from seqcnn.dataset.examples import Examples
+    from seqcnn.models.modelfile import Model
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  seqcnn predict run/ sequences.fa.gz > scores.tsv
+  seqcnn predict run/ peaks.bed --genome hg38.fa -o scores.tsv
+  zcat reads.fq.gz | seqcnn predict run/ - | sort -k2,2gr | head"""
+)
+@click.argument("model")
+@options.inputs("sequences", "SEQUENCES...")
+@click.option("-o", "--output", default="-", metavar="PATH", help="TSV file to write; - is standard output.")
+@click.option("--force", is_flag=True, help="Replace an output that exists.")
+@options.reading()
+@options.batch_size
+@options.machine()
+@options.messages()
+def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
+    """Score SEQUENCES with MODEL (a model file or the run folder); one line out for each one in, in the same order.
+
+    Columns: name; chrom, start, end and strand for regions; score (log-odds of binding, or the predicted value) and,
+    for a binary target, probability; with several targets, a column NAME (and NAME_probability) for each. A sequence
+    without a letter scores nan. Memory use does not depend on the size of the input.
+    """
+    from contextlib import nullcontext
+    from pathlib import Path
+
+    from seqcnn.cli import given as options_given
+    from seqcnn.dataset.build import open_sources
+    from seqcnn.dataset.sources import Tally, read_all
+    from seqcnn.formats.output import atomic_path, check_output
+    from seqcnn.models import device as devices
+    from seqcnn.models.modelfile import load
+    from seqcnn.models.predict import predict
+
+    report = options_given.reporter(given)
+    if output != "-":
+        check_output(output, force=force)
+    devices.set_threads(given["threads"])
+    devices.keep_freed_memory()
+    trained = load(model, devices.find(given["device"]))
+    reading = options_given.reading_for(trained, given, report)
+    tally = Tally()
+    sources = open_sources(sequences, reading, tally, label=None, keep_empty=True)
+    for source in sources:
+        options_given.check_alphabet(source.alphabet, trained, source.path)
+    report.detail(f"device {devices.describe(trained.network.output_bias.device)}")
+    n_rows, n_silent, header = 0, 0, True
+    with (
+        nullcontext(Path("-")) if output == "-" else atomic_path(output) as path,
+        click.open_file(str(path), "w", encoding="utf-8") as out,
+        report.progress("scoring") as progress,
+    ):
+        for chunk in read_all(sources):
+            scores = predict(trained.network, chunk.sequences, given["batch_size"])
+            out.write(_lines(trained, chunk, scores, header=header))
+            header = False
+            n_rows += len(chunk)
+            n_silent += int((chunk.sequences.lengths == 0).sum())
+            progress.by(len(chunk))
+    report.notes(tally)
+    report.counts(tally)
+    if n_silent:
+        report.say(f"{n_silent:,} sequences without a letter: their score is nan")
+    if output != "-":
+        report.say(f"wrote {output}: {n_rows:,} sequences")
+
+
+def _lines(model: Model, chunk: Examples, scores: NDArray[np.float32], *, header: bool) -> str:
+    """Return the lines of a chunk, tab-separated."""
+    import numpy as np
+
+    names = ["name"]
+    columns: list[list[str]] = [chunk.names.decode()]
+    windows = chunk.windows
+    if windows is not None:
+        names += ["chrom", "start", "end", "strand"]
+        strand = windows.strand if windows.strand is not None else np.full(len(windows), "+")
+        columns += [list(map(str, column.tolist())) for column in (windows.chrom, windows.start, windows.end, strand)]
+    single = len(model.target_names) == 1
+    for target, score in zip(model.target_names, scores.T, strict=True):
+        names.append("score" if single else target)
+        columns.append([f"{value:.6g}" for value in score.tolist()])
+        if model.task == "binary":
+            names.append("probability" if single else f"{target}_probability")
+            probability = 1 / (1 + np.exp(-score.astype(np.float64)))
+            columns.append([f"{value:.6g}" for value in probability.tolist()])
+    rows = ["\t".join(names)] if header else []
+    rows += map("\t".join, zip(*columns, strict=True))
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,69 @@
+"""Options as the shell gives them, to the library's dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqcnn.cli.console import Reporter
+from seqcnn.dataset.negatives import METHODS, NegativeOptions
+from seqcnn.dataset.sources import ReadOptions
+from seqcnn.errors import InputError, UsageError
+from seqcnn.models.modelfile import Model
+
+
+def reporter(given: Mapping[str, Any]) -> Reporter:
+    """Return who speaks to the user."""
+    return Reporter(given["quiet"], given["verbose"])
+
+
+def reading(given: Mapping[str, Any]) -> ReadOptions:
+    """Return how inputs are read."""
+    return ReadOptions(
+        format=given["format_"],
+        alphabet=given["alphabet"],
+        genome=given["genome"],
+        length=given["length"],
+        sequence_column=given["sequence_column"],
+        target_columns=given.get("target_column"),
+        name_column=given["name_column"],
+        split_column=given.get("split_column"),
+        header=given["header"],
+        label_pattern=given.get("label_pattern"),
+    )
+
+
+def reading_for(model: Model, given: Mapping[str, Any], report: Reporter) -> ReadOptions:
+    """Return how inputs are read for a model: its alphabet, and its windows unless said otherwise.
+
+    Raises
+    ------
+    UsageError
+        If the alphabet is said and is not the model's.
+    """
+    if given["alphabet"] not in (None, model.alphabet):
+        raise UsageError(f"the model reads {model.alphabet.upper()}, but --alphabet says {given['alphabet']}")
+    length = given["length"]
+    if length is None and model.length is not None:
+        length = model.length
+        if given["genome"] is not None:
+            report.say(f"windows of {length} bp, as in training")
+    return reading({**given, "alphabet": model.alphabet, "length": length})
+
+
+def check_alphabet(found: str | None, model: Model, path: str) -> None:
+    """Refuse an encoded dataset of another alphabet than the model's."""
+    if found is not None and found != model.alphabet:
+        raise InputError(f"holds {found.upper()}, but the model reads {model.alphabet.upper()}", path)
+
+
+def negatives(given: Mapping[str, Any]) -> NegativeOptions:
+    """Return which negatives are made."""
+    return NegativeOptions(given["negatives"], given["negatives_ratio"], given["seed"])
+
+
+def input_paths(data: tuple[str, ...], given: Mapping[str, Any]) -> list[str | None]:
+    """Return all files that a command reads, for the record."""
+    method = given.get("negatives")
+    from_file = method if method is not None and method not in METHODS else None
+    return [*data, given.get("genome"), from_file, given.get("split_file")]
