@@ -8,7 +8,7 @@ from typing import Any
 from seqcnn.cli.console import Reporter
 from seqcnn.dataset.negatives import METHODS, NegativeOptions
 from seqcnn.dataset.sources import ReadOptions
-from seqcnn.errors import InputError, UsageError
+from seqcnn.errors import UsageError
 from seqcnn.models.modelfile import Model
 
 
@@ -49,12 +49,6 @@ def reading_for(model: Model, given: Mapping[str, Any], report: Reporter) -> Rea
         if given["genome"] is not None:
             report.say(f"windows of {length} bp, as in training")
     return reading({**given, "alphabet": model.alphabet, "length": length})
-
-
-def check_alphabet(found: str | None, model: Model, path: str) -> None:
-    """Refuse an encoded dataset of another alphabet than the model's."""
-    if found is not None and found != model.alphabet:
-        raise InputError(f"holds {found.upper()}, but the model reads {model.alphabet.upper()}", path)
 
 
 def negatives(given: Mapping[str, Any]) -> NegativeOptions:

@@ -6,9 +6,12 @@ import ast
 import errno
 import os
 import pkgutil
+import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 import click
@@ -21,7 +24,10 @@ ORDER: Final = ("encode", "train", "evaluate", "predict", "info")
 """Commands in the order of work; others follow by name."""
 
 SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
-INTERRUPTED: Final = 130
+INTERRUPTED: Final = 128 + signal.SIGINT
+CLOSED_PIPE: Final = 141
+QUIET: Final = (click.ClickException, click.exceptions.Exit, BrokenPipeError)
+"""What --debug shows no traceback of."""
 
 
 class CommandFolder(click.Group):
@@ -66,34 +72,45 @@ def cli(debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(arguments))
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End with the temporary files removed, as a batch system that stops a job expects."""
+    sys.exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line; return the exit status."""
+    if "_SEQCNN_COMPLETE" in os.environ:  # a shell asks what the next word may be
+        cli.main(arguments, prog_name="seqcnn")
     try:
-        cli.main(args=arguments, prog_name="seqcnn", standalone_mode=False)
+        with cli.make_context("seqcnn", list(arguments), obj=["seqcnn", *arguments]) as context:
+            cli.invoke(context)
         sys.stdout.flush()
-    except Exception as error:
-        if "--debug" in arguments:
-            raise
-        return _report(error)
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except KeyboardInterrupt:
         click.echo("seqcnn: interrupted", err=True)
         return INTERRUPTED
+    except Exception as error:
+        if "--debug" in arguments and not isinstance(error, QUIET):
+            raise
+        return _report(error)
     return 0
 
 
 def _report(error: Exception) -> int:
     """Say what went wrong in one line; return the exit status."""
+    if isinstance(error, OSError):
+        # What is still buffered cannot be written either; keep the interpreter from saying so at exit.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
-        # Who read our output has seen enough; keep the interpreter from saying so at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    if isinstance(error, click.exceptions.Abort):
-        click.echo("seqcnn: interrupted", err=True)
-        return INTERRUPTED
+        return CLOSED_PIPE  # who read our output has seen enough
     if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
         return error.exit_code
     if isinstance(error, click.ClickException):
         context: Any = getattr(error, "ctx", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -10,12 +11,26 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
+class Option(click.Option):
+    """An option whose default, where it is said in words, stands in its help without the parentheses of click."""
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Return what stands in brackets: default, range, whether it is required."""
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.show_default, str):
+            extra["default"] = self.show_default
+        return extra
+
+
+option = partial(click.option, cls=Option)
+
+
+def _stack(*parts: Callable[[F], F]) -> Callable[[F], F]:
     """Make one decorator of several, so that help shows them in this order."""
 
     def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
+        for part in reversed(parts):
+            function = part(function)
         return function
 
     return decorate
@@ -39,39 +54,44 @@ def inputs(name: str = "data", metavar: str = "DATA...") -> Callable[[F], F]:
 def output(help: str, *, required: bool = True) -> Callable[[F], F]:
     """-o/--output and --force."""
     return _stack(
-        click.option("-o", "--output", required=required, metavar="PATH", help=help),
-        click.option("--force", is_flag=True, help="Replace an output that exists."),
+        option("-o", "--output", required=required, metavar="PATH", help=help),
+        option("--force", is_flag=True, help="Replace an output that exists."),
     )
 
 
-def reading() -> Callable[[F], F]:
-    """How inputs are read."""
+def reading(*, by_model: bool = False) -> Callable[[F], F]:
+    """How inputs are read; a model may know the windows and the alphabet."""
     return _stack(
-        click.option("--genome", metavar="FASTA", help="Genome that regions (BED, narrowPeak) are cut from."),
-        click.option(
+        option("--genome", metavar="FASTA", help="Genome that regions (BED, narrowPeak) are cut from."),
+        option(
             "--length",
             type=click.IntRange(min=1),
             metavar="BP",
-            help="Window length around each summit or midpoint, in bp.  [default: regions as they are]",
+            help="Window length around each summit or midpoint, in bp.",
+            show_default="as in training" if by_model else "regions as they are",
         ),
-        click.option(
+        option(
             "--alphabet",
             type=click.Choice(["dna", "rna"]),
-            help="DNA is read on both strands, RNA on one.  [default: dna; sequences with U must say]",
+            help="What the model must read."
+            if by_model
+            else "DNA is read on both strands, RNA on one; sequences with U must say which.",
+            show_default="the model's" if by_model else "dna",
         ),
-        click.option(
+        option(
             "--format",
             "format_",
             type=click.Choice(["auto", "fasta", "fastq", "bed", "table", "h5"]),
             default="auto",
             help="Format of the input; auto goes by its first bytes.",
         ),
-        click.option(
-            "--sequence-column", metavar="COLUMN", help="Sequence column of a table, by name or number (1...)."
-        ),
-        click.option("--name-column", metavar="COLUMN", help="Name column of a table, by name or number."),
-        click.option(
-            "--header/--no-header", default=None, help="The table has a header line, or none.  [default: found out]"
+        option("--sequence-column", metavar="COLUMN", help="Sequence column of a table, by name or number (1...)."),
+        option("--name-column", metavar="COLUMN", help="Name column of a table, by name or number."),
+        option(
+            "--header/--no-header",
+            default=None,
+            help="The table has a header line, or none.",
+            show_default="found out",
         ),
     )
 
@@ -79,25 +99,26 @@ def reading() -> Callable[[F], F]:
 def labels() -> Callable[[F], F]:
     """Where targets come from, and negatives."""
     return _stack(
-        click.option(
+        option(
             "--target-column",
             metavar="COLUMN,...",
             callback=csv,
-            help="Target columns of a table, by name or number.  [default: found by name]",
+            help="Target columns of a table, by name or number.",
+            show_default="found by name",
         ),
-        click.option(
+        option(
             "--label-pattern",
             metavar="REGEX",
             help="Regular expression whose first group is the label in a FASTA header, such as 'class:([01])'.",
         ),
-        click.option(
+        option(
             "--negatives",
             metavar="METHOD|FILE",
             help="dinucleotide (exact shuffles), gc (genomic windows of like GC), flank (windows beside the peaks), "
-            "none, or a file.  [default: none if the data hold negatives; else gc for regions, dinucleotide for "
-            "sequences]",
+            "none, or a file.",
+            show_default="none if the data hold negatives; else gc for regions, dinucleotide for sequences",
         ),
-        click.option(
+        option(
             "--negatives-ratio",
             type=click.FloatRange(min=0, min_open=True),
             default=1.0,
@@ -109,20 +130,26 @@ def labels() -> Callable[[F], F]:
 
 def seed() -> Callable[[F], F]:
     """--seed."""
-    return click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of everything that is random.")
+    return option(
+        "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of everything that is random."
+    )
 
 
 def machine() -> Callable[[F], F]:
     """Device, threads, batches."""
     return _stack(
-        click.option(
+        option(
             "--device",
             default="auto",
             metavar="NAME",
             help="auto (cuda, then mps, then cpu), cpu, cuda, cuda:N or mps.",
         ),
-        click.option(
-            "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all that may be used]"
+        option(
+            "--threads",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="CPU threads to use.",
+            show_default="all that may be used",
         ),
     )
 
@@ -130,15 +157,14 @@ def machine() -> Callable[[F], F]:
 def messages() -> Callable[[F], F]:
     """--quiet and -v."""
     return _stack(
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-        click.option("-v", "--verbose", is_flag=True, help="Say more: every count and every option."),
+        option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        option("-v", "--verbose", is_flag=True, help="Say more: every count and every option."),
     )
 
 
-batch_size = click.option(
+batch_size = option(
     "--batch-size",
     type=click.IntRange(min=1),
-    default=512,
     metavar="N",
-    help="Sequences scored at a time; the scores do not depend on it.",
+    help="Most sequences scored at a time; the scores do not depend on it.  [default: by their length]",
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
+
+import click
 
 from seqcnn.formats.output import atomic_path
 from seqcnn.version import __version__
@@ -37,7 +38,7 @@ class Record:
             "schema": SCHEMA,
             "seqcnn": __version__,
             "command": command,
-            "argv": sys.argv,
+            "argv": click.get_current_context().find_root().obj,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "options": dict(options),
         }

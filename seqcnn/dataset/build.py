@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,7 +71,18 @@ def open_sources(
         raise UsageError("standard input (-) can be read only once")
     if reading.length is not None and reading.length < 1:
         raise UsageError(f"--length must be at least 1 bp, not {reading.length}")
-    return [Source(path, reading, tally, label=label, keep_empty=keep_empty) for path in paths]
+    sources: list[Source] = []
+    try:
+        for path in paths:
+            sources.append(Source(path, reading, tally, label=label, keep_empty=keep_empty))
+            if reading.label_pattern is not None and label is not None and sources[-1].kind not in ("fasta", "fastq"):
+                raise UsageError(
+                    f"--label-pattern is for headers of FASTA and FASTQ, but {sources[-1].path} is neither"
+                )
+    except BaseException:
+        _close(sources)
+        raise
+    return sources
 
 
 def collect(
@@ -93,10 +105,18 @@ def collect(
     InputError, UsageError
         If the inputs, or inputs and negatives, do not go together.
     """
-    classes = _Classes()
-    for chunk in read_all(sources):
-        classes.look(chunk)
-        sink.append(chunk)
+    if options.method == "-" and any(source.path == "stdin" for source in sources):
+        raise UsageError("standard input (-) can be read only once")
+    classes, n_given = _Classes(), 0
+    try:
+        for chunk in read_all(sources):
+            classes.look(chunk)
+            sink.append(chunk)
+            n_given += len(chunk)
+    finally:
+        _close(sources)
+    if not n_given:
+        raise InputError("holds no sequence with a letter in it", sources_path([source.path for source in sources]))
     method = _method(options, sources, classes, tally)
     target_names = sources[0].target_names
     if method != "none":
@@ -105,7 +125,11 @@ def collect(
             raise UsageError(f"--negatives {method}: {sources[0].path} holds negatives already")
         if classes.other:
             raise UsageError(f"--negatives {method} makes a 0/1 target, but {sources[0].path} has other values")
-        for chunk in make_negatives(sink.read_back, method, options, reading, tally, len(target_names)):
+        reading = replace(reading, alphabet=sources[0].alphabet)
+        peaks = [source.peaks for source in sources if source.peaks is not None]
+        # The sink grows meanwhile: only what was in it before is a positive.
+        positives = partial(_first, sink, n_given)
+        for chunk in make_negatives(positives, method, options, reading, tally, len(target_names), peaks):
             tally.counts["negatives"] += len(chunk)
             sink.append(chunk)
     return Built(target_names, sources[0].alphabet or "dna", method)
@@ -115,9 +139,21 @@ def load(paths: Sequence[str], reading: ReadOptions, options: NegativeOptions, t
     """Read inputs and negatives into memory; see :func:`collect`."""
     memory = Memory()
     built = collect(open_sources(paths, reading, tally, label=1.0), reading, options, memory, tally)
-    if not memory.parts:
-        raise InputError("holds no sequence with a letter in it", sources_path(paths))
     return join(memory.parts), built
+
+
+def _first(sink: Sink, n: int) -> Iterator[Examples]:
+    """Give back the first `n` examples."""
+    for chunk in sink.read_back():
+        yield chunk if len(chunk) <= n else chunk.take(np.arange(n))
+        n -= len(chunk)
+        if n <= 0:
+            return
+
+
+def _close(sources: Sequence[Source]) -> None:
+    for source in sources:
+        source.close()
 
 
 def sources_path(paths: Sequence[str]) -> str:

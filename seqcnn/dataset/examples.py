@@ -86,8 +86,12 @@ def join(parts: Sequence[Examples]) -> Examples:
     if any(p.split is not None for p in parts):
         split = np.concatenate([np.full(len(p), "", dtype=object) if p.split is None else p.split for p in parts])
     targets = None
-    if all(p.targets is not None for p in parts):
-        targets = np.concatenate([p.targets for p in parts if p.targets is not None])
+    n_targets = max((p.targets.shape[1] for p in parts if p.targets is not None), default=0)
+    if n_targets:
+        unknown = np.full((1, n_targets), np.nan, dtype=np.float32)
+        targets = np.concatenate(
+            [np.repeat(unknown, len(p), axis=0) if p.targets is None else p.targets for p in parts]
+        )
     return Examples(
         concatenate([p.sequences for p in parts]),
         concatenate([p.names for p in parts]),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.dataset.cutting import cut_out
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.genomic_negatives import flanking, gc_matched
-from seqcnn.dataset.overlaps import overlapping
-from seqcnn.dataset.sources import ReadOptions, Source, Tally, cut_out
+from seqcnn.dataset.overlaps import Cover, Line
+from seqcnn.dataset.sources import ReadOptions, Source, Tally
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.genome import Genome
 from seqcnn.sequence.counter import random_unit
-from seqcnn.sequence.ragged import from_rows, from_text
+from seqcnn.sequence.ragged import from_rows, from_text, offsets_of
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
 from seqcnn.sequence.windows import Windows
 
@@ -49,7 +50,13 @@ Reread = Callable[[], Iterable[Examples]]
 
 
 def make_negatives(
-    positives: Reread, method: str, options: NegativeOptions, reading: ReadOptions, tally: Tally, n_targets: int
+    positives: Reread,
+    method: str,
+    options: NegativeOptions,
+    reading: ReadOptions,
+    tally: Tally,
+    n_targets: int,
+    peaks: Sequence[Windows] = (),
 ) -> Iterator[Examples]:
     """Make negatives for positives.
 
@@ -61,20 +68,26 @@ def make_negatives(
         "dinucleotide", "gc", "flank" or a file.
     options : NegativeOptions
     reading : ReadOptions
-        With the genome, for windows; how to read the file.
+        With the genome, for windows; how to read the file, which must have the alphabet that is said here.
     tally : Tally
     n_targets : int
         Every target of a negative is 0.
+    peaks : sequence of Windows
+        What genomic windows must not overlap besides the positives, under the genome's chromosome names.
 
     Raises
     ------
     UsageError
-        If genomic windows are wanted but the positives are not regions of a genome.
+        If genomic windows are wanted but the positives are not regions of a genome; if the ratio is not above 0.
+    InputError
+        If the genome is not that of the positives, the alphabets differ, or no negatives are found or left.
     """
+    if not 0 < options.ratio < math.inf:
+        raise UsageError(f"the ratio of negatives to positives must be above 0, not {options.ratio:g}")
     if method == "dinucleotide":
         made = _shuffles(positives, options, tally)
     elif method in ("gc", "flank"):
-        made = _windows(positives, method, options, reading, tally)
+        made = _windows(positives, method, options, reading, tally, peaks)
     else:
         made = _from_file(positives, method, reading, tally)
     for examples in made:
@@ -101,31 +114,34 @@ def _shuffles(positives: Reread, options: NegativeOptions, tally: Tally) -> Iter
             origin = np.full(len(chunk), Origin.DINUCLEOTIDE, dtype=np.uint8)
             yield Examples(shuffled, names, None, origin, chunk.windows, chunk.split)
     if unchanged:
-        tally.counts["shuffles equal to their positive (no other sequence has its dinucleotides)"] += unchanged
+        tally.counts["shuffles equal to their positive (few others or none have its dinucleotides)"] += unchanged
 
 
 def _n_equal(a: NDArray[np.uint8], b: NDArray[np.uint8], offsets: NDArray[np.int64]) -> int:
-    differs = np.add.reduceat(a != b, offsets[:-1]) if len(a) else np.zeros(0)
-    return int(np.count_nonzero(differs == 0))
+    differ = offsets_of(a != b)
+    return int(np.count_nonzero(differ[offsets[1:]] == differ[offsets[:-1]]))
 
 
 def _windows(
-    positives: Reread, method: str, options: NegativeOptions, reading: ReadOptions, tally: Tally
+    positives: Reread,
+    method: str,
+    options: NegativeOptions,
+    reading: ReadOptions,
+    tally: Tally,
+    peaks: Sequence[Windows],
 ) -> Iterator[Examples]:
-    """Cut out genomic windows away from all positives."""
+    """Cut out genomic windows away from all positives and peaks."""
     parts = [chunk.windows for chunk in positives()]
-    if reading.genome is None or any(part is None for part in parts):
+    known = [part for part in parts if part is not None]
+    if reading.genome is None or len(known) < len(parts) or any((part.chrom == "").any() for part in known):
         raise UsageError(
             f"--negatives {method} needs regions (BED, narrowPeak) and --genome; for sequences use dinucleotide"
         )
-    known = [part for part in parts if part is not None]
-    columns = [np.concatenate([getattr(part, name) for part in known]) for name in ("chrom", "start", "end")]
     with Genome(reading.genome) as genome:
-        size = np.array([genome.chroms[name] for name in columns[0].tolist()], dtype=np.int64)
-        inner = Windows(columns[0], np.clip(columns[1], 0, size - 1), np.clip(columns[2], 1, size))
+        inner = _inside(_joined(known), genome)
         rng = np.random.default_rng([options.seed, 2])
         find = gc_matched if method == "gc" else flanking
-        found = find(genome, inner, None, options.ratio, rng)
+        found = find(genome, inner, _joined(peaks) if peaks else None, options.ratio, rng)
         tally.note(f"--negatives {method}: {found.describe()}")
         for name, count in found.counts.items():
             tally.counts[f"negatives ({method}): {name}"] += count
@@ -141,22 +157,59 @@ def _windows(
             yield Examples(sequences, names, None, np.full(len(windows), kind, dtype=np.uint8), windows)
 
 
+def _joined(parts: Sequence[Windows]) -> Windows:
+    return Windows(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("chrom", "start", "end")))
+
+
+def _inside(windows: Windows, genome: Genome) -> Windows:
+    """Push windows that reach beyond a chromosome's end back inside, so that they keep their length if they can."""
+    unknown = [name for name in dict.fromkeys(windows.chrom.tolist()) if name not in genome.chroms]
+    if unknown:
+        raise InputError(f"has no chromosome {unknown[0]!r}, but examples are on it", genome.path)
+    size = np.array([genome.chroms[name] for name in windows.chrom.tolist()], dtype=np.int64)
+    length = np.minimum(windows.end - windows.start, size)
+    start = np.clip(windows.start, 0, size - length)
+    return Windows(windows.chrom, start, start + length)
+
+
 def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally) -> Iterator[Examples]:
     """Read negatives; those that overlap a positive, or are the same sequence, are left out and counted."""
-    same, parts = set[int](), []
+    same, parts, n_kept = set[int](), [], 0
     for chunk in positives():
         same.update(hash(row.tobytes()) for row in chunk.sequences)
         if chunk.windows is not None:
             parts.append(chunk.windows)
-    reading = replace(reading, target_columns=(), label_pattern=None)
-    for chunk in Source(path, reading, tally):
+    covered = _Covered(_joined(parts)) if parts else None
+    source = Source(path, replace(reading, target_columns=(), label_pattern=None), tally)
+    if (source.alphabet or "dna") != (reading.alphabet or "dna"):
+        raise InputError(f"holds {source.alphabet}, but the positives are {reading.alphabet or 'dna'}", source.path)
+    for chunk in source:
         keep = np.array([hash(row.tobytes()) not in same for row in chunk.sequences], dtype=np.bool_)
         tally.counts["negatives left out: same sequence as a positive"] += int(np.count_nonzero(~keep))
-        if chunk.windows is not None and parts:
-            touching = np.zeros(len(chunk), dtype=np.bool_)
-            for part in parts:
-                touching |= overlapping(chunk.windows, part)
+        if chunk.windows is not None and covered is not None:
+            touching = covered.touches(chunk.windows)
             tally.counts["negatives left out: overlap a positive"] += int(np.count_nonzero(touching & keep))
             keep &= ~touching
+        n_kept += int(np.count_nonzero(keep))
         if keep.any():
             yield chunk.take(keep)
+    if not n_kept:
+        raise InputError("holds no negatives but such as overlap a positive or are the same sequence", source.path)
+
+
+class _Covered:
+    """What a set of windows covers."""
+
+    def __init__(self, windows: Windows) -> None:
+        ends: dict[str, int] = {}
+        for name, end in zip(windows.chrom.tolist(), windows.end.tolist(), strict=True):
+            ends[name] = max(ends.get(name, 0), end)
+        self._line = Line(ends)
+        self._cover = Cover(*self._line.place(windows))
+        self._chroms = frozenset(ends)
+
+    def touches(self, windows: Windows) -> NDArray[np.bool_]:
+        """Say which windows share a base with it."""
+        touching = np.array([name in self._chroms for name in windows.chrom.tolist()], dtype=np.bool_)
+        touching[touching] = self._cover.touches(*self._line.place(windows.take(touching)))
+        return touching

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from io import BufferedReader
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcnn.dataset.chromosomes import to_genome_names
+from seqcnn.dataset.cutting import cut_out, pieces, place_windows
 from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.dataset.header_labels import compile_pattern, labels_by_pattern, plain_labels
 from seqcnn.dataset.store import Dataset
 from seqcnn.errors import InputError, UsageError
-from seqcnn.formats.bed import Regions, read_bed
+from seqcnn.formats.bed import read_bed
 from seqcnn.formats.fasta import read_fasta
 from seqcnn.formats.fastq import read_fastq
 from seqcnn.formats.genome import Genome
@@ -23,11 +26,10 @@ from seqcnn.formats.records import Records
 from seqcnn.formats.stream import looks_like_bed, open_input, shown_path, sniff
 from seqcnn.formats.table import read_table
 from seqcnn.sequence.alphabet import N_CODE
-from seqcnn.sequence.ragged import Ragged, offsets_of
-from seqcnn.sequence.windows import Windows, centred_windows
+from seqcnn.sequence.ragged import Ragged
+from seqcnn.sequence.windows import Windows
 
 FORMATS: Final = ("auto", "fasta", "fastq", "bed", "table", "h5")
-_REGIONS_AT_ONCE: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class Source:
         What an encoded dataset says; else what the options say.
     kind : str
         Its format.
+    peaks : Windows or None
+        Regions as the file gives them, once they are read, where the examples are windows around their centres.
     """
 
     def __init__(
@@ -112,6 +116,10 @@ class Source:
         self.alphabet = options.alphabet
         self.labelled = False
         """Whether the file itself says the targets."""
+        self.peaks: Windows | None = None
+        self._n_u = self._n_t = 0
+        self._pattern: re.Pattern[str] | None = None
+        self._stream: BufferedReader | None = None
         if path != "-" and (options.format == "h5" or (options.format == "auto" and Dataset.is_one(path))):
             self._open_dataset(path)
             return
@@ -119,16 +127,22 @@ class Source:
         try:
             self.kind = self._find_format(self._stream.peek())
             self.target_names = ["target"] if label is not None else []
-            self._chunks = self._open_stream()
+            self._chunks = self._open_stream(self._stream)
         except BaseException:
-            self._stream.close()
+            self.close()
             raise
+
+    def close(self) -> None:
+        """Close the file; not needed after reading to the end."""
+        if self._stream is not None:
+            self._stream.close()
 
     def _open_dataset(self, path: str) -> None:
         self.kind = "h5"
         dataset = Dataset(path)
         if self.alphabet is not None and self.alphabet != dataset.alphabet:
-            raise InputError(f"holds {dataset.alphabet.upper()}, but --alphabet says {self.alphabet}", path)
+            wanted = f"{self.alphabet.upper()} (by --alphabet, or as the model says)"
+            raise InputError(f"holds {dataset.alphabet.upper()}, but is to be read as {wanted}", path)
         self.alphabet = dataset.alphabet
         self.labelled = bool(dataset.target_names) and self.label is not None
         self.target_names = dataset.target_names if self.labelled else ["target"] * (self.label is not None)
@@ -136,24 +150,27 @@ class Source:
 
     def _find_format(self, head: bytes) -> str:
         found = sniff(head)
-        if found == "hdf5":
-            raise InputError("an encoded dataset cannot be read from standard input", self.path, hint="give its name")
+        if found == "hdf5" and self.options.format not in ("auto", "h5"):
+            raise InputError(f"is an encoded dataset (HDF5), not {self.options.format}", self.path)
+        if found == "hdf5" or self.options.format == "h5":
+            hint = "give the name of an HDF5 file that is not compressed"
+            raise InputError("an encoded dataset cannot be read from a stream", self.path, hint=hint)
         if found == "binary":
             raise InputError("is neither text nor an encoded dataset", self.path, hint="FASTA, FASTQ, BED or a table?")
         if self.options.format != "auto":
             return self.options.format
         return "bed" if found == "table" and looks_like_bed(head) else found
 
-    def _open_stream(self) -> Iterator[Examples]:
+    def _open_stream(self, stream: BufferedReader) -> Iterator[Examples]:
         options = self.options
         if self.kind == "bed":
             if options.genome is None:
                 raise UsageError(f"{self.path} holds regions: say which genome they are of with --genome FASTA")
-            return self._regions(options.genome)
+            return self._regions(stream, options.genome)
         if self.kind == "table":
             wanted = options.target_columns if self.label is not None else ()
             table = read_table(
-                self._stream,
+                stream,
                 self.path,
                 sequence_column=options.sequence_column,
                 target_columns=wanted,
@@ -163,11 +180,12 @@ class Source:
             )
             if table.target_names:
                 self.labelled, self.target_names = True, table.target_names
-            return self._examples(table)
-        if self.kind == "fastq":
-            return self._examples(read_fastq(self._stream, self.path))
+            return self._examples(stream, table)
         full = options.label_pattern is not None and self.label is not None
-        return self._examples(read_fasta(self._stream, self.path, full_headers=full))
+        if options.label_pattern is not None and full:
+            self._pattern, self.labelled = compile_pattern(options.label_pattern), True
+        read = read_fastq if self.kind == "fastq" else read_fasta
+        return self._examples(stream, read(stream, self.path, full_headers=full))
 
     def __iter__(self) -> Iterator[Examples]:
         n_sequences = 0
@@ -193,15 +211,17 @@ class Source:
             return chunk.with_targets(np.full((len(chunk), 1), self.label, dtype=np.float32))
         return chunk
 
-    def _examples(self, records: Any) -> Iterator[Examples]:
-        with self._stream:
-            for chunk in records:
+    def _examples(self, stream: BufferedReader, records: Iterable[Records]) -> Iterator[Examples]:
+        with stream:
+            for number, chunk in enumerate(records):
                 self._check_letters(chunk)
-                targets = chunk.columns.get("targets")
-                if self.kind in ("fasta", "fastq") and self.label is not None:
-                    targets = self._header_labels(chunk.names)
+                names, targets = chunk.names, chunk.columns.get("targets")
+                if self._pattern is not None:
+                    names, targets = labels_by_pattern(names, self._pattern, self.path)
+                elif self.kind in ("fasta", "fastq") and self.label is not None and (self.labelled or not number):
+                    targets = self._plain_labels(names)
                 origin = np.full(len(chunk), Origin.GIVEN, dtype=np.uint8)
-                yield Examples(chunk.sequences, chunk.names, targets, origin, None, chunk.columns.get("split"))
+                yield Examples(chunk.sequences, names, targets, origin, None, chunk.columns.get("split"))
 
     def _check_letters(self, chunk: Records) -> None:
         counts = self.tally.counts
@@ -209,98 +229,47 @@ class Source:
         counts["N"] += int(np.count_nonzero(chunk.sequences.data == N_CODE)) - chunk.n_ambiguous
         counts["U"] += chunk.n_u
         counts["T"] += chunk.n_t
+        self._n_u += chunk.n_u
+        self._n_t += chunk.n_t
         if self.alphabet is None and chunk.n_u:
             raise UsageError(
                 f"{self.path}: sequences hold U: say --alphabet rna (one strand), or --alphabet dna to read U as T"
             )
-        if counts["U"] and counts["T"]:
+        if self._n_u and self._n_t:
             self.tally.note(f"{self.path}: both T and U occur; they are read as the same base")
 
-    def _header_labels(self, names: Ragged) -> NDArray[np.float32] | None:
-        """Return the labels that FASTA headers give, or None if they give none."""
-        pattern = self.options.label_pattern
-        headers = names.decode()
-        if pattern is None:
-            if not self.labelled and not all(header in ("0", "1") for header in headers):
-                return None
-            if not self.labelled:
-                self.labelled = True
-                self.tally.note(f"{self.path}: labels are the headers >1 and >0")
-            pattern = "^([01])$"
-        compiled = _compiled(pattern)
-        self.labelled = True
-        labels = np.empty((len(headers), 1), dtype=np.float32)
-        for i, header in enumerate(headers):
-            found = compiled.search(header)
-            try:
-                labels[i] = float(found.group(1)) if found else np.nan
-            except ValueError:
-                found = None
-            if found is None:
-                raise InputError(f"header {header!r} gives no number by --label-pattern {pattern!r}", self.path)
+    def _plain_labels(self, names: Ragged) -> NDArray[np.float32] | None:
+        """Return the labels of headers that are 1 and 0; None if the file has other headers."""
+        labels = plain_labels(names)
+        if labels is None and self.labelled:
+            other = next(name for name in names.decode() if name not in ("0", "1"))
+            raise InputError(f"header {other!r} is neither 1 nor 0, as those before it are", self.path)
+        if labels is not None and not self.labelled:
+            self.labelled = True
+            self.tally.note(f"{self.path}: labels are the headers >1 and >0")
         return labels
 
-    def _regions(self, genome_path: str) -> Iterator[Examples]:
-        with self._stream:
-            regions = read_bed(self._stream, self.path)
+    def _regions(self, stream: BufferedReader, genome_path: str) -> Iterator[Examples]:
+        with stream:
+            regions = read_bed(stream, self.path)
         with Genome(genome_path) as genome:
             regions, message = to_genome_names(regions, genome.chroms, self.path, genome_path)
             for note in [*genome.notes, *([message] if message else [])]:
                 self.tally.note(note)
-            for start in range(0, len(regions), _REGIONS_AT_ONCE):
-                part = regions.take(np.arange(start, min(len(regions), start + _REGIONS_AT_ONCE)))
-                windows = place_windows(part, self.options.length)
-                sequences, n_beyond = cut_out(genome, windows)
-                self.tally.counts["windows filled up with N beyond a chromosome end"] += n_beyond
-                self.tally.counts["N"] += int(np.count_nonzero(sequences.data == N_CODE))
+            if self.options.length is not None:
+                self.peaks = Windows(regions.chrom, regions.start, regions.end)
+            windows = place_windows(regions, self.options.length)
+            counts = self.tally.counts
+            for rows in pieces(windows.end - windows.start):
+                part = windows.take(rows)
+                ambiguous = genome.n_ambiguous
+                sequences, n_beyond = cut_out(genome, part)
+                ambiguous = genome.n_ambiguous - ambiguous
+                counts["windows filled up with N beyond a chromosome end"] += n_beyond
+                counts["ambiguous letters read as N"] += ambiguous
+                counts["N"] += int(np.count_nonzero(sequences.data == N_CODE)) - ambiguous
                 origin = np.full(len(part), Origin.GIVEN, dtype=np.uint8)
-                yield Examples(sequences, part.name, None, origin, windows)
-            self.tally.counts["ambiguous letters read as N"] += genome.n_ambiguous
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise UsageError(f"--label-pattern {pattern!r} is not a regular expression: {error}") from error
-    if not compiled.groups:
-        raise UsageError(
-            f"--label-pattern {pattern!r} needs a group in parentheses around the label, as in 'class:([01])'"
-        )
-    return compiled
-
-
-def place_windows(regions: Regions, length: int | None) -> Windows:
-    """Return the windows of `length` bp around the centres of regions, or the regions as they are."""
-    start, end = regions.start, regions.end
-    if length is not None:
-        start, end = centred_windows(start, end, regions.summit, length)
-    return Windows(regions.chrom, start, end, regions.strand)
-
-
-def cut_out(genome: Genome, windows: Windows) -> tuple[Ragged, int]:
-    """Cut windows out of a genome; what lies beyond a chromosome's end is N.
-
-    Returns
-    -------
-    sequences : Ragged
-    n_beyond : int
-        Windows that reach beyond an end.
-    """
-    size = np.array([genome.chroms[name] for name in windows.chrom.tolist()], dtype=np.int64)
-    start, end = np.clip(windows.start, 0, size - 1), np.clip(windows.end, 1, size)
-    beyond = np.flatnonzero((start != windows.start) | (end != windows.end))
-    inner = genome.extract(windows.chrom, start, end, windows.strand)
-    if not len(beyond):
-        return inner, 0
-    offsets = offsets_of(windows.end - windows.start)
-    data = np.full(int(offsets[-1]), N_CODE, dtype=np.uint8)
-    left = start - windows.start
-    if windows.strand is not None:
-        left = np.where(windows.strand == "-", windows.end - end, left)
-    shift = np.repeat(offsets[:-1] + left - inner.offsets[:-1], inner.lengths)
-    data[np.arange(len(inner.data)) + shift] = inner.data
-    return Ragged(data, offsets), len(beyond)
+                yield Examples(sequences, regions.name.take(rows), None, origin, part)
 
 
 def read_all(sources: Sequence[Source]) -> Iterator[Examples]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seqcnn.dataset.chromosomes import reconcile
 from seqcnn.dataset.duplicates import duplicate_groups, keep_together
-from seqcnn.dataset.examples import Examples
+from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.stream import open_input, shown_path
 
@@ -72,17 +72,23 @@ def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, see
     Raises
     ------
     InputError
-        If a chromosome or a name of the split file is unknown, or a part would be empty.
+        If there is nothing on a chromosome, the split file leaves out a given example, or the split column says
+        something else than train, valid or test.
+    UsageError
+        If a chromosome is to be in two parts, or examples have no places.
+
+    Notes
+    -----
+    Where the column says nothing (as of negatives from another file), and where the split file does not name a
+    genomic negative, the part is drawn, in the shares of the others.
     """
     split = Split(np.full(len(examples), "train", dtype=object))
     if options.split_file is not None:
         split.part = _from_file(examples, options.split_file)
     elif examples.split is not None:
         split.part = _from_column(examples.split)
-    by_chrom = [("valid", options.valid_chroms), ("test", options.test_chroms)]
-    for part, chroms in by_chrom:
-        if chroms:
-            split.part[on_chromosomes(examples, chroms, split.notes)] = part
+    _fill_up(split, np.random.default_rng([seed, 4]))
+    _by_chromosome(split, examples, options)
     rng = np.random.default_rng([seed, 3])
     if options.test_fraction and not (split.part == "test").any():
         _draw(split.part, examples, "test", options.test_fraction, rng)
@@ -95,12 +101,51 @@ def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, see
         split.notes.append(f"{moved:,} examples moved so that near-duplicates are in one part of the split")
     for part in PARTS:
         split.counts[part] = int(np.count_nonzero(split.part == part))
+    wanted = {
+        "valid": options.valid_chroms or options.valid_fraction,
+        "test": options.test_chroms or options.test_fraction,
+    }
+    for part, asked in wanted.items():
+        if asked and not split.counts[part]:
+            split.notes.append(f"no examples are left for {part}: too few, or near-duplicates of training examples")
     return split
+
+
+def _fill_up(split: Split, rng: np.random.Generator) -> None:
+    """Draw the part of examples that have none, in the shares of the others."""
+    unknown = np.flatnonzero(split.part == "")
+    if not len(unknown):
+        return
+    if len(unknown) == len(split.part):
+        split.part[:] = "train"
+        return
+    known = split.part[split.part != ""]
+    # Evenly over what is known, in random order, so that the shares are met as nearly as can be.
+    drawn = rng.permutation(known)[np.arange(len(unknown)) % len(known)]
+    split.part[unknown] = rng.permutation(drawn)
+    split.counts["drawn a part, as none is said for them"] = len(unknown)
+    split.notes.append(f"{len(unknown):,} examples for which no part is said are divided at random, as the others are")
+
+
+def _by_chromosome(split: Split, examples: Examples, options: SplitOptions) -> None:
+    """Move what is on the chromosomes that are held out."""
+    held_out = np.zeros(len(examples), dtype=np.bool_)
+    for part, chroms in (("valid", options.valid_chroms), ("test", options.test_chroms)):
+        if chroms:
+            rows = on_chromosomes(examples, chroms, split.notes)
+            if (rows & held_out).any():
+                both = sorted(set(options.valid_chroms) & set(options.test_chroms)) or [*chroms]
+                raise UsageError(f"{', '.join(both)}: a chromosome cannot be in both the validation and the test part")
+            held_out |= rows
+            split.part[rows] = part
+    nowhere = int(np.count_nonzero(examples.windows.chrom == "")) if examples.windows is not None else 0
+    if held_out.any() and nowhere:
+        split.notes.append(f"{nowhere:,} examples are on no chromosome, so that the split by chromosome leaves them")
 
 
 def _from_column(column: NDArray[Any]) -> NDArray[Any]:
     part = np.array([_part(value) for value in column.tolist()], dtype=object)
-    unknown = [value for value, known in zip(column.tolist(), part, strict=True) if known is None]
+    unknown = [value for value, known in zip(column.tolist(), part.tolist(), strict=True) if known is None]
     if unknown:
         raise InputError(f"the split column says {unknown[0]!r}", hint="it may say train, valid or test")
     return part
@@ -109,7 +154,7 @@ def _from_column(column: NDArray[Any]) -> NDArray[Any]:
 def _part(value: str) -> str | None:
     value = value.strip().lower()
     value = _ALIASES.get(value, value)
-    return value if value in PARTS else None
+    return value if value in PARTS or not value else None
 
 
 def _from_file(examples: Examples, path: str | PathLike[str]) -> NDArray[Any]:
@@ -121,11 +166,16 @@ def _from_file(examples: Examples, path: str | PathLike[str]) -> NDArray[Any]:
             if not any(cells):
                 continue
             part = _part(cells[-1])
-            if len(cells) != 2 or part is None:
+            if len(cells) != 2 or not part:
                 raise InputError(f"{cells!r} is not a name and train, valid or test, separated by a tab", shown, number)
-            parts[cells[0]] = part
+            if parts.setdefault(cells[0], part) != part:
+                raise InputError(f"puts {cells[0]!r} in {part}, but in {parts[cells[0]]} before", shown, number)
     names = examples.names.decode()
-    known = [parts.get(name, parts.get(name.removesuffix("_shuffled"))) for name in names]
+    windows = np.isin(examples.origin, (Origin.GC, Origin.FLANK)).tolist()
+    known = [
+        parts.get(name, parts.get(name.removesuffix("_shuffled"), "" if made else None))
+        for name, made in zip(names, windows, strict=True)
+    ]
     missing = sum(part is None for part in known)
     if missing:
         first = names[known.index(None)]

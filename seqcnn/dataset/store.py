@@ -6,14 +6,16 @@ offsets             int64 (n + 1,)           sequence i is ``codes[offsets[i]:of
 targets             float32 (n, n_targets)   NaN where missing; absent without targets
 names, name_offsets uint8, int64             UTF-8, in the same way as the codes
 origin              uint8 (n,)               0 given, 1 dinucleotide shuffle, 2 GC-matched, 3 flank
-chrom start end     str, int64, int64 (n,)   0-based half-open; absent where nothing has a place
-strand              str (n,)                 "+", "-" or "."
-split               str (n,)                 absent unless the input had a split column
+chrom start end     int32, int64, int64 (n,) 0-based half-open; absent where nothing has a place
+strand              S1 (n,)                  "+", "-" or "."
+split               int32 (n,)               absent unless the input had a split column
+chrom_names         str                      what the numbers in ``chrom`` stand for, 0 being none:
+split_names                                  ``file["chrom_names"].asstr()[:][file["chrom"][:]]``
 one_hot             uint8 (n, 4, length)     on request, for other tools; rows A C G T/U, N all 0
 ==================  =======================  ==================================================
 
 Attributes: ``format``, ``version``, ``alphabet``, ``padding``, ``target_names``, ``provenance`` (JSON). A file that
-holds ``one_hot`` alone is read too.
+holds ``one_hot`` alone, with or without ``targets``, is read too.
 """
 
 from __future__ import annotations
@@ -21,25 +23,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from os import PathLike
-from typing import Any, Final
+from typing import Any, Final, Never
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.dataset.disk import Disk
+from seqcnn.dataset.examples import Examples
+from seqcnn.dataset.stored_rows import LETTERS, read_chunks
 from seqcnn.errors import InputError
-from seqcnn.sequence.alphabet import N_CODE, one_hot
-from seqcnn.sequence.ragged import Ragged, from_text, offsets_of
-from seqcnn.sequence.windows import Windows
+from seqcnn.formats.stream import open_input
+from seqcnn.sequence.ragged import Ragged
 
 FORMAT: Final = "seqcnn dataset"
 VERSION: Final = 1
 CHUNK: Final = 1 << 14
-"""Examples read at a time."""
+"""Examples read at a time, fewer where they are long."""
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
-_TEXT: Final = h5py.string_dtype()
+_ROWS: Final = ("origin", "targets", "chrom", "start", "end", "strand", "split")
+_LATE: Final = {"targets": np.nan, "chrom": 0, "start": 0, "end": 0, "strand": b".", "split": 0}
+"""Columns that may begin late or have gaps, and what they hold where nothing is known."""
 
 
 class DatasetWriter:
@@ -53,18 +58,28 @@ class DatasetWriter:
         Empty for none.
     with_one_hot : bool
         Also write ``one_hot``; all sequences must have one length.
+
+    Raises
+    ------
+    OSError
+        Here, while appending and at the end of the block, if the file cannot be written.
     """
 
     def __init__(
         self, path: str | PathLike[str], alphabet: str, target_names: list[str], *, with_one_hot: bool = False
     ) -> None:
-        self._file = h5py.File(path, "w", libver="latest")
+        self._disk = Disk(path)
+        # What HDF5 1.10 reads, not what only the newest does; attributes may be longer than 64 kB.
+        self._file = h5py.File(self._disk, "w", libver=("v110", "latest"))
         attributes = self._file.attrs
         attributes["format"], attributes["version"] = FORMAT, VERSION
         attributes["alphabet"] = alphabet
         attributes["padding"] = "N (0.25 in every one-hot row) beyond both ends"
         attributes["target_names"] = json.dumps(target_names)
         self._with_one_hot = with_one_hot
+        self._numbers: dict[str, _Numbers] = {}
+        for name in ("codes", "names", "origin"):
+            self._column(name, np.dtype(np.uint8))
         for name in ("offsets", "name_offsets"):
             self._column(name, np.dtype(np.int64))
             self._extend(name, np.zeros(1, dtype=np.int64))
@@ -72,21 +87,28 @@ class DatasetWriter:
     def __enter__(self) -> DatasetWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._file.close()
+        self._disk.close()
+        if kind is None and self._disk.error is not None:
+            raise self._disk.error
 
     def __len__(self) -> int:
         return int(self._file["offsets"].shape[0]) - 1
 
     def append(self, examples: Examples) -> None:
-        """Append examples.
+        """Append examples; what only some of them know is filled up as unknown.
 
         Raises
         ------
         InputError
             If one-hot is wanted and lengths differ.
         """
-        before = len(self)
+        before, after = len(self), len(self) + len(examples)
+        if after == before:
+            return
+        if self._with_one_hot:
+            self._append_one_hot(examples.sequences)
         for data, offsets, rows in (
             ("codes", "offsets", examples.sequences),
             ("names", "name_offsets", examples.names),
@@ -95,46 +117,62 @@ class DatasetWriter:
             self._extend(data, rows.data)
             self._extend(offsets, rows.offsets[1:] + end)
         self._extend("origin", examples.origin)
-        if examples.targets is not None:
-            self._extend("targets", examples.targets)
+        columns: dict[str, NDArray[Any] | None] = {"targets": examples.targets, "split": None}
+        if examples.split is not None:
+            columns["split"] = self._numbered("split", examples.split)
         windows = examples.windows
         if windows is not None:
             strand = np.full(len(windows), "+") if windows.strand is None else windows.strand
-            for name, column in (("chrom", windows.chrom), ("strand", strand.astype(object))):
-                self._extend(name, column, before, "" if name == "chrom" else ".")
-            self._extend("start", windows.start, before, 0)
-            self._extend("end", windows.end, before, 0)
-        elif "chrom" in self._file:
-            for name in ("chrom", "start", "end", "strand"):
-                self._file[name].resize(before + len(examples), axis=0)
-        if examples.split is not None:
-            self._extend("split", examples.split, before, "")
-        if self._with_one_hot:
-            self._append_one_hot(examples.sequences)
+            columns |= {"chrom": self._numbered("chrom", windows.chrom), "strand": strand.astype("S1")}
+            columns |= {"start": windows.start, "end": windows.end}
+        for name, values in columns.items():
+            if values is not None:
+                self._extend(name, values, before)
+        for name in _LATE:
+            if name in self._file:
+                self._file[name].resize(after, axis=0)
+        if self._disk.error is not None:
+            raise self._disk.error
 
     def read_back(self) -> Iterator[Examples]:
         """Yield what has been appended so far."""
-        yield from _chunks(self._file, 0, len(self))
+        yield from read_chunks(self._file, len(self), CHUNK)
 
     def finish(self, provenance: dict[str, Any]) -> None:
         """Write how the dataset came about."""
         self._file.attrs["provenance"] = json.dumps(provenance)
 
-    def _column(self, name: str, dtype: np.dtype[Any], *, shape: tuple[int, ...] = (), fill: Any = None) -> None:
+    def _column(self, name: str, dtype: np.dtype[Any], *, shape: tuple[int, ...] = ()) -> None:
         per_row = max(1, int(np.prod(shape, dtype=np.int64))) * dtype.itemsize
         chunk = (max(1, (1 << 18) // per_row), *shape)
-        self._file.create_dataset(name, (0, *shape), maxshape=(None, *shape), chunks=chunk, dtype=dtype, fillvalue=fill)
+        self._file.create_dataset(
+            name, (0, *shape), maxshape=(None, *shape), chunks=chunk, dtype=dtype, fillvalue=_LATE.get(name)
+        )
 
-    def _extend(self, name: str, values: NDArray[Any], before: int = 0, fill: Any = None) -> None:
+    def _extend(self, name: str, values: NDArray[Any], before: int = 0) -> None:
         """Append to a column; one that begins late is filled up for the `before` rows that there are already."""
         if name not in self._file:
-            dtype = _TEXT if values.dtype == object else values.dtype
-            self._column(name, dtype, shape=values.shape[1:], fill=fill)
+            self._column(name, values.dtype, shape=values.shape[1:])
             self._file[name].resize(before, axis=0)
         column = self._file[name]
         start = column.shape[0]
         column.resize(start + len(values), axis=0)
         column[start:] = values
+
+    def _numbered(self, name: str, values: NDArray[Any]) -> NDArray[np.int32]:
+        """Return numbers for strings that recur, and write which string is which."""
+        numbers = self._numbers.setdefault(name, _Numbers())
+        known = len(numbers)
+        numbered = np.fromiter(map(numbers.__getitem__, values.tolist()), dtype=np.int32, count=len(values))
+        if name not in self._file:
+            known = 0
+            text = h5py.string_dtype()
+            self._file.create_dataset(f"{name}_names", (0,), maxshape=(None,), chunks=(1 << 10,), dtype=text)
+        if len(numbers) > known:
+            there = self._file[f"{name}_names"]
+            there.resize(len(numbers), axis=0)
+            there[known:] = list(numbers)[known:]
+        return numbered
 
     def _append_one_hot(self, sequences: Ragged) -> None:
         lengths = np.unique(sequences.lengths)
@@ -144,7 +182,20 @@ class DatasetWriter:
                 f"--one-hot needs sequences of one length, but there are {known} and {lengths[lengths != known][0]} bp",
                 hint="set --length, or leave --one-hot out",
             )
-        self._extend("one_hot", one_hot(sequences.padded(), n_value=0).astype(np.uint8))
+        at_once = max(1, LETTERS // (4 * max(1, int(known))))
+        for start in range(0, len(sequences), at_once):
+            codes = sequences.slice(start, start + at_once).padded()
+            self._extend("one_hot", (codes[:, None, :] == np.arange(4)[:, None]).view(np.uint8))
+
+
+class _Numbers(dict[str, int]):
+    """Gives each string a number when it is first asked for; the empty one has 0."""
+
+    def __init__(self) -> None:
+        super().__init__({"": 0})
+
+    def __missing__(self, text: str) -> int:
+        return self.setdefault(text, len(self))
 
 
 class Dataset:
@@ -158,32 +209,52 @@ class Dataset:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = str(path)
+        if not self.is_one(path):
+            open_input(path).close()  # says what is wrong, if it cannot be read at all
+            raise InputError("is not an HDF5 file", self.path)
         try:
             with h5py.File(path, "r") as file:
-                self._check(file)
+                self.n_examples = self._check(file)
                 self.alphabet = str(file.attrs.get("alphabet", "dna"))
                 self.has_windows = "chrom" in file
                 names = file.attrs.get("target_names")
+                n_targets = int(np.prod(file["targets"].shape[1:])) if "targets" in file else 0
+                self.target_names: list[str] = [f"target_{i + 1}" for i in range(n_targets)]
                 if names is not None:
-                    self.target_names: list[str] = json.loads(names)
-                else:
-                    n_targets = file["targets"].shape[1] if "targets" in file else 0
-                    self.target_names = [f"target_{i + 1}" for i in range(n_targets)]
+                    self.target_names = json.loads(names)
                 self.provenance: dict[str, Any] = json.loads(file.attrs.get("provenance", "{}"))
-                rows = file["offsets"].shape[0] - 1 if "offsets" in file else file["one_hot"].shape[0]
-                self.n_examples = int(rows)
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"is not a whole HDF5 dataset ({error})", self.path, hint="encode it again") from error
+                if n_targets and len(self.target_names) != n_targets:
+                    raise InputError(f"names {len(self.target_names)} targets, but holds {n_targets}", self.path)
+        except (OSError, KeyError, ValueError, TypeError) as error:
+            self._damaged(error)
 
-    def _check(self, file: h5py.File) -> None:
+    def _check(self, file: h5py.File) -> int:
+        """Return the number of examples of a file whose columns go together."""
         if "codes" in file and "offsets" in file:
             version = int(file.attrs.get("version", 0))
             if version > VERSION:
                 raise InputError(f"is a dataset of version {version}; this seqcnn reads up to {VERSION}", self.path)
+            n_examples = int(file["offsets"].shape[0]) - 1
+            lengths = {name: file[name].shape[0] for name in _ROWS if name in file}
+            lengths["origin"], lengths["name_offsets"] = file["origin"].shape[0], file["name_offsets"].shape[0] - 1
+            for data, offsets in (("codes", "offsets"), ("names", "name_offsets")):
+                if n_examples < 0 or int(file[offsets][-1]) != file[data].shape[0]:
+                    raise InputError(f"{offsets} do not fit {data}", self.path, hint="encode it again")
         elif "one_hot" not in file:
             raise InputError("holds neither codes nor one_hot", self.path, hint="is it a seqcnn dataset?")
         elif file["one_hot"].ndim != 3 or file["one_hot"].shape[1] != 4:
             raise InputError(f"one_hot has shape {file['one_hot'].shape}, not (n, 4, length)", self.path)
+        else:
+            n_examples = int(file["one_hot"].shape[0])
+            lengths = {"targets": file["targets"].shape[0]} if "targets" in file else {}
+        for name, length in lengths.items():
+            if length != n_examples:
+                raise InputError(f"{name} has {length} rows for {n_examples} sequences", self.path)
+        return n_examples
+
+    def _damaged(self, error: Exception) -> Never:
+        what = " ".join(str(error).split())
+        raise InputError(f"is not a whole HDF5 dataset ({what})", self.path, hint="encode it again") from error
 
     @staticmethod
     def is_one(path: str | PathLike[str]) -> bool:
@@ -201,45 +272,6 @@ class Dataset:
         """Yield the examples, `size` at a time, in constant memory."""
         try:
             with h5py.File(self.path, "r") as file:
-                yield from _chunks(file, 0, len(self), size)
-        except OSError as error:
-            raise InputError(f"cannot be read ({error})", self.path, hint="encode it again") from error
-
-
-def _chunks(file: h5py.File, first: int, last: int, size: int = CHUNK) -> Iterator[Examples]:
-    for start in range(first, last, size):
-        rows = slice(start, min(last, start + size))
-        n = rows.stop - rows.start
-        targets = file["targets"][rows].astype(np.float32, copy=False) if "targets" in file else None
-        if targets is not None and targets.ndim == 1:
-            targets = targets[:, None]
-        if "codes" not in file:
-            names = from_text(f"row_{i + 1}" for i in range(rows.start, rows.stop))
-            given = np.full(n, Origin.GIVEN, dtype=np.uint8)
-            yield Examples(_from_one_hot(file["one_hot"][rows]), names, targets, given)
-            continue
-        windows = None
-        if "chrom" in file:
-            chrom, strand = (file[name].asstr()[rows] for name in ("chrom", "strand"))
-            windows = Windows(chrom.astype(object), file["start"][rows], file["end"][rows], strand.astype(str))
-        yield Examples(
-            _rows(file, "codes", "offsets", rows),
-            _rows(file, "names", "name_offsets", rows),
-            targets,
-            file["origin"][rows],
-            windows,
-            file["split"].asstr()[rows].astype(object) if "split" in file else None,
-        )
-
-
-def _rows(file: h5py.File, data: str, offsets: str, rows: slice) -> Ragged:
-    bounds = file[offsets][rows.start : rows.stop + 1]
-    return Ragged(file[data][bounds[0] : bounds[-1]], bounds - bounds[0])
-
-
-def _from_one_hot(array: NDArray[Any]) -> Ragged:
-    """Return codes; a column that is not exactly one base is N."""
-    codes = array.argmax(1).astype(np.uint8)
-    known = (array.max(1) == 1) & (array.sum(1) == 1)
-    codes[~known] = N_CODE
-    return Ragged(codes.reshape(-1), offsets_of(np.full(len(array), array.shape[2])))
+                yield from read_chunks(file, len(self), size)
+        except (OSError, KeyError, ValueError, IndexError) as error:
+            self._damaged(error)

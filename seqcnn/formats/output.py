@@ -30,6 +30,8 @@ def check_output(path: str | PathLike[str], *, force: bool, directory: bool = Fa
     OutputError
     """
     path = Path(path)
+    if _is_stream(path) and not directory:
+        return path
     if directory:
         if path.exists() and not path.is_dir():
             raise OutputError(f"{path}: is a file, but a folder is to be written; choose another --output")
@@ -53,12 +55,18 @@ def check_output(path: str | PathLike[str], *, force: bool, directory: bool = Fa
 def atomic_path(path: str | PathLike[str]) -> Iterator[Path]:
     """Give a temporary name in the same folder that becomes `path` when the block ends without an error.
 
+    A pipe or a device, such as /dev/stdout, is given as it is: it cannot be replaced. A link is followed.
+
     Raises
     ------
     OutputError
         If the file cannot be written (no space, no permission).
     """
     path = Path(path)
+    if _is_stream(path):
+        yield path
+        return
+    path = Path(os.path.realpath(path))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
@@ -77,6 +85,10 @@ def atomic_path(path: str | PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def describe(error: OSError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from typing import Final
 
@@ -34,7 +35,7 @@ def find(name: str = "auto") -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdigit())):
+    if not re.fullmatch("cpu|mps|cuda(:[0-9]+)?", name):
         raise UsageError(f"--device {name}: say auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda" and not torch.cuda.is_available():
         raise DeviceError(f"--device {name}: no CUDA device can be used here; --device auto takes what there is")
@@ -42,7 +43,10 @@ def find(name: str = "auto") -> torch.device:
         raise DeviceError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, numbered from 0")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("--device mps: no Apple GPU can be used here; --device auto takes what there is")
-    return torch.device(name)
+    if kind == "cuda":
+        # Else convolutions round filters to 10 bits, and scores differ from the CPU's in the third digit.
+        torch.backends.cudnn.allow_tf32 = False
+    return torch.device(kind, int(number)) if number else torch.device(kind)
 
 
 def describe(device: torch.device) -> str:

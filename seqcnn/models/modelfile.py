@@ -12,14 +12,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from seqcnn.errors import ModelFileError, UsageError
+from seqcnn.errors import ModelFileError, OutputError, UsageError
 from seqcnn.formats.output import atomic_path
 from seqcnn.models import architectures
 from seqcnn.models.network import Network
+from seqcnn.sequence.alphabet import LETTERS
 
 FORMAT: Final = "seqcnn model"
 VERSION: Final = 1
 FILE_NAME: Final = "model.safetensors"
+TASKS: Final = ("binary", "regression")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,8 +67,12 @@ def save(model: Model, path: str | PathLike[str]) -> None:
         "training": model.training,
     }
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    metadata = {"seqcnn": json.dumps(about)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"seqcnn": json.dumps(about)})
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:
+            raise OutputError(f"{path}: cannot write ({error})") from error
 
 
 def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model:
@@ -91,16 +97,19 @@ def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model
                 raise ModelFileError("is a safetensors file, but not a seqcnn model", file)
             about = json.loads(metadata["seqcnn"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"is not a seqcnn model, or is truncated ({error})", file) from error
-    if about.get("format") != FORMAT or int(about.get("version", 0)) > VERSION:
+    if not isinstance(about, dict) or about.get("format") != FORMAT or not isinstance(about.get("version"), int):
+        raise ModelFileError("is a safetensors file, but not a seqcnn model", file)
+    if about["version"] > VERSION:
         raise ModelFileError(
-            f"is a model of version {about.get('version')}; this seqcnn reads up to {VERSION}",
+            f"is a model of version {about['version']}; this seqcnn reads up to {VERSION}",
             file,
             hint="update seqcnn",
         )
     try:
         network = architectures.create(about["architecture"], about["settings"])
+        _check(about, network)
         network.load_state_dict(tensors)
         model = Model(
             network.to(device).eval().requires_grad_(False),
@@ -111,10 +120,29 @@ def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model
             about["length"],
             about["training"],
         )
-    except (KeyError, TypeError, RuntimeError, UsageError) as error:
-        first = str(error).splitlines()[0]
-        raise ModelFileError(f"the model's description and weights do not fit together ({first})", file) from error
+    except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
+        last = str(error).splitlines()[-1].strip()
+        raise ModelFileError(f"the model's description and weights do not fit together ({last})", file) from error
     return model
+
+
+def _check(about: dict[str, Any], network: Network) -> None:
+    """Raise ValueError if the description says what no seqcnn writes."""
+    for field in dataclasses.fields(network.settings):
+        value = getattr(network.settings, field.name)
+        if not isinstance(value, int | float) if field.type == "float" else type(value).__name__ != field.type:
+            raise ValueError(f"setting {field.name} is {value!r}")
+    names, length = about["target_names"], about["length"]
+    known = {
+        "alphabet": about["alphabet"] in LETTERS,
+        "task": about["task"] in TASKS,
+        "target_names": isinstance(names, list) and len(names) == network.settings.n_targets,
+        "length": length is None or (isinstance(length, int) and length > 0),
+        "training": isinstance(about["training"], dict),
+    }
+    for name, right in known.items():
+        if not right:
+            raise ValueError(f"{name} is {about[name]!r}")
 
 
 def _find(path: Path) -> Path:

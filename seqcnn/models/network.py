@@ -97,7 +97,8 @@ class Network(nn.Module, ABC):
 def to_tensors(sequences: Ragged, device: torch.device) -> tuple[Tensor, Tensor | None]:
     """Return codes, shape (n, longest), and lengths, shape (n,) (None if all are equal), on the device."""
     lengths = sequences.lengths
-    codes = torch.from_numpy(sequences.padded()).to(device)
+    padded = sequences.padded()
+    codes = torch.from_numpy(padded if padded.flags.writeable else padded.copy()).to(device)
     if len(lengths) == 0 or lengths.min() == lengths.max():
         return codes, None
     return codes, torch.from_numpy(lengths).to(device)

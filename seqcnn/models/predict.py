@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -11,12 +13,14 @@ from numpy.typing import NDArray
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.sequence.ragged import Ragged
 
-BATCH_SIZE: Final = 512
+BATCH_LETTERS: Final = 1 << 18
+"""Letters, with those that fill up short sequences, scored at a time; more do not make it faster."""
 
 
-@torch.inference_mode()
-def member_scores(network: Network, sequences: Ragged, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
+def member_scores(network: Network, sequences: Ragged, batch_size: int | None = None) -> NDArray[np.float32]:
     """Score sequences of any lengths.
+
+    On the CPU each thread works on batches of its own, which keeps them in its cache.
 
     Parameters
     ----------
@@ -24,8 +28,8 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int = BATCH_S
         In evaluation mode.
     sequences : Ragged
         Codes; no sequence may be empty.
-    batch_size : int
-        Sequences scored at a time; it does not change the scores.
+    batch_size : int, optional
+        Most sequences scored at a time; it does not change the scores.
 
     Returns
     -------
@@ -35,19 +39,54 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int = BATCH_S
     settings = network.settings
     out = np.empty((settings.n_members, len(sequences), settings.n_targets), dtype=np.float32)
     device = network.output_bias.device
-    lengths = sequences.lengths
-    equal = len(lengths) == 0 or lengths.min() == lengths.max()
-    order = None if equal else np.argsort(lengths, kind="stable")
-    for start in range(0, len(sequences), batch_size):
-        stop = min(len(sequences), start + batch_size)
-        rows = slice(start, stop) if order is None else order[start:stop]
-        part = sequences.slice(start, stop) if order is None else sequences.take(order[start:stop])
-        for inputs in network.prepare(*to_tensors(part, device), batch_size):
+
+    @torch.inference_mode()
+    def score(rows: slice | NDArray[np.intp]) -> None:
+        part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
+        for inputs in network.prepare(*to_tensors(part, device), len(part)):
             out[:, rows] = network(inputs).cpu().numpy()
+
+    batches = list(_batches(sequences.lengths, batch_size))
+    n_threads = min(torch.get_num_threads(), len(batches)) if device.type == "cpu" else 1
+    if n_threads > 1:
+        _in_threads(score, batches, n_threads)
+    else:
+        for rows in batches:
+            score(rows)
     return out
 
 
-def predict(network: Network, sequences: Ragged, batch_size: int = BATCH_SIZE) -> NDArray[np.float32]:
+def _batches(lengths: NDArray[np.int64], batch_size: int | None) -> Iterator[slice | NDArray[np.intp]]:
+    """Yield the rows of each batch, neighbours in length together."""
+    if not len(lengths):
+        return
+    order = None if lengths.min() == lengths.max() else np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(lengths):
+        first = int(lengths[start] if order is None else lengths[order[start]])
+        stop = start + max(1, min(batch_size or len(lengths), BATCH_LETTERS // first))
+        if order is None:
+            yield slice(start, min(stop, len(lengths)))
+        else:
+            ahead = lengths[order[start:stop]]
+            fits = ahead * np.arange(1, len(ahead) + 1) <= max(BATCH_LETTERS, first)
+            stop = start + int(np.count_nonzero(fits))
+            yield order[start:stop]
+        start = stop
+
+
+def _in_threads(score: Callable[[slice | NDArray[np.intp]], None], batches: list[Any], n_threads: int) -> None:
+    """Score batches in threads of one worker each."""
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for done in [pool.submit(score, rows) for rows in batches]:
+                done.result()
+    finally:
+        torch.set_num_threads(before)  # the number also holds for threads that begin later
+
+
+def predict(network: Network, sequences: Ragged, batch_size: int | None = None) -> NDArray[np.float32]:
     """Return the mean score over members, shape (n, n_targets); NaN for a sequence without a letter.
 
     Parameters are those of :func:`member_scores`.

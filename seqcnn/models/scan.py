@@ -71,8 +71,9 @@ class Pooled(NamedTuple):
 @cache
 def _words(word: int) -> Tensor:
     """Return the one-hot form of all words of this many bases, shape (5^word, word * 4), N = 0.25."""
-    base = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)])
-    return base[torch.cartesian_prod(*[torch.arange(5)] * word)].reshape(5**word, word * 4)
+    with torch.inference_mode(False):  # else a table first used for predictions could not be trained with
+        base = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)])
+        return base[torch.cartesian_prod(*[torch.arange(5)] * word)].reshape(5**word, word * 4)
 
 
 def build_table(filters: Tensor, word: int) -> Tensor:
@@ -96,7 +97,9 @@ def build_table(filters: Tensor, word: int) -> Tensor:
     return torch.mm(_words(word), by_base).view(-1, width)
 
 
-def find_windows(codes: Tensor, lengths: Tensor | None, kernel_size: int, *, batch_size: int | None = None) -> Windows:
+def find_windows(
+    codes: Tensor, lengths: Tensor | None, kernel_size: int, *, batch_size: int | None = None, word: int | None = None
+) -> Windows:
     """Find the table rows of every window, those that reach up to k - 1 N beyond either end included.
 
     Parameters
@@ -108,10 +111,13 @@ def find_windows(codes: Tensor, lengths: Tensor | None, kernel_size: int, *, bat
     kernel_size : int
     batch_size : int, optional
         Sequences that will be scanned together, if not all: it decides the length of the words.
+    word : int, optional
+        Length of the words, whatever the size. Scores differ by rounding between lengths.
     """
     n, length = codes.shape
     n_windows = length + kernel_size - 1
-    word = 4 if min(n, batch_size or n) * n_windows >= LONG_WORDS_FROM else 3
+    if word is None:
+        word = 4 if min(n, batch_size or n) * n_windows >= LONG_WORDS_FROM else 3
     n_groups = -(-kernel_size // word)
     right = n_windows + n_groups * word - (kernel_size - 1) - length
     padded = functional.pad(codes, (kernel_size - 1, right), value=N_CODE).to(torch.int32)
@@ -221,7 +227,9 @@ class _MaxAverageScan(torch.autograd.Function):
             maximum[part] = scores.amax(1)
             if position is not None:
                 position[part] = argmax_windows(scores, maximum[part])
-            average[part] = _mean_active(scores - threshold, None if counts is None else counts[part])
+            average[part] = _mean_active(
+                scores - threshold, None if counts is None else counts[part], exact=position is None
+            )
         ctx.save_for_backward(table, threshold, rows, counts, position)
         return maximum, average
 
@@ -247,13 +255,17 @@ class _MaxAverageScan(torch.autograd.Function):
         return out, grad_threshold, None, None
 
 
-def _mean_active(shifted: Tensor, counts: Tensor | None) -> Tensor:
-    """Return the mean over windows of the positive part, repeats of the last window left out."""
-    total = shifted.clamp_(min=0).sum(1)
+def _mean_active(shifted: Tensor, counts: Tensor | None, *, exact: bool) -> Tensor:
+    """Return the mean over windows of the positive part, repeats of the last window left out.
+
+    `exact` sums in double precision, so that the mean does not depend, not even by rounding, on how many repeats.
+    """
+    active = shifted.clamp_(min=0).to(torch.float64 if exact else shifted.dtype)
     if counts is None:
-        return total / shifted.shape[1]
-    repeats = shifted.shape[1] - counts[:, None]
-    return (total - repeats * shifted[:, -1]) / counts[:, None]
+        return active.mean(1).to(shifted.dtype)
+    # Not the sum less the repeats: beside a much longer sequence little of a short one's sum would be left.
+    real = (torch.arange(active.shape[1]) < counts[:, None]).to(active.dtype)
+    return (torch.bmm(real[:, None], active)[:, 0] / counts[:, None]).to(shifted.dtype)
 
 
 def scan(filters: Tensor, windows: Windows, *, threshold: Tensor | None = None) -> Pooled:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from seqcnn.dataset.examples import Examples
 from seqcnn.errors import InputError
 from seqcnn.models.modelfile import Model
-from seqcnn.models.predict import BATCH_SIZE, predict
+from seqcnn.models.predict import predict
 from seqcnn.training.metrics import binary_metrics, regression_metrics
 
 
-def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int = BATCH_SIZE) -> dict[str, Any]:
+def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int | None = None) -> dict[str, Any]:
     """Judge a model on examples that it was not trained on.
 
     Parameters

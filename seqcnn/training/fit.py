@@ -103,7 +103,7 @@ def fit(
     train : Examples
         With targets.
     valid : Examples or None
-        Decides which epoch's weights a member keeps; without it, the last.
+        Decides which epoch's weights a member keeps; without it, or without a target in it, the last.
     plan : Plan
     positive_weight : Tensor, shape (n_targets,), optional
         See :func:`seqcnn.training.objectives.losses`.
@@ -115,6 +115,8 @@ def fit(
     """
     device = network.output_bias.device
     assert train.targets is not None
+    if valid is not None and (valid.targets is None or np.isnan(valid.targets).all()):
+        valid = None
     targets = torch.from_numpy(train.targets).to(device)
     n_batches = math.ceil(len(train) / plan.batch_size)
     steps = create(plan.optimiser, network, plan.rates, plan.epochs * n_batches, plan.schedule)
@@ -126,17 +128,24 @@ def fit(
         order = np.random.default_rng([plan.seed, number]).permutation(len(train))
         network.train()
         seen: list[Tensor] = []
+        firsts: list[int] = []
         for rows, inputs in _batches(network, sequences, order, plan.batch_size):
             loss = losses(plan.task, network(inputs), targets[torch.from_numpy(rows).to(device)], positive_weight)
             loss.sum().backward()  # type: ignore[no-untyped-call]
             steps.step()
             seen.append(loss.detach())
+            firsts.append(int(rows[0]))
             if on_batch is not None:
                 on_batch(min(len(train), len(seen) * plan.batch_size), len(train), float(seen[-1].mean()))
         in_epoch = torch.stack(seen)
-        _check_finite(in_epoch, order, plan.batch_size, train, number)
+        _check_finite(in_epoch, firsts, train, number)
         trained = time.perf_counter() - began
         loss_now, score_now = _validate(network, valid, plan.task, positive_weight)
+        if valid is not None and not np.isfinite(loss_now).all():
+            member = int(np.argmin(np.isfinite(loss_now))) + 1
+            raise TrainingError(
+                f"the validation loss of member {member} is not a number after epoch {number}; lower --learning-rate"
+            )
         epoch = Epoch(
             number, in_epoch.mean(0).tolist(), loss_now, score_now, time.perf_counter() - began, len(train) / trained
         )
@@ -192,11 +201,11 @@ def _batches(
                 yield part, inputs
 
 
-def _check_finite(losses_seen: Tensor, order: NDArray[np.intp], batch_size: int, train: Examples, epoch: int) -> None:
+def _check_finite(losses_seen: Tensor, firsts: Sequence[int], train: Examples, epoch: int) -> None:
     bad = (~losses_seen.isfinite()).nonzero()
     if len(bad):
         batch, member = int(bad[0, 0]), int(bad[0, 1])
-        first = train.names.take(order[batch * batch_size :][:1]).decode()[0]
+        first = train.names.slice(firsts[batch], firsts[batch] + 1).decode()[0]
         raise TrainingError(
             f"the loss of member {member + 1} is not a number at epoch {epoch}, batch {batch + 1} "
             f"(about example {first!r}); lower --learning-rate, and look for extreme targets"
@@ -239,9 +248,15 @@ class _Best:
         better = torch.zeros(len(scores), dtype=torch.bool)
         for i, (score, loss) in enumerate(zip(scores, losses_now, strict=True)):
             score = -math.inf if math.isnan(score) else score
+            if self.is_done(i, epoch - 1):  # whoever trains on beside it
+                continue
             if (score, -loss) > (self.score[i], -self.loss[i]):
                 self.score[i], self.loss[i], self.epoch[i] = score, loss, epoch
                 better[i] = True
         kept = better.to(self.member.device)[self.member]
         self.weights = torch.where(kept, self.current, self.weights)
-        return self.patience > 0 and all(epoch - best >= self.patience for best in self.epoch)
+        return all(self.is_done(i, epoch) for i in range(len(scores)))
+
+    def is_done(self, member: int, epoch: int) -> bool:
+        """Return whether a member has run out of patience by the end of this epoch."""
+        return self.patience > 0 and epoch - self.epoch[member] >= self.patience

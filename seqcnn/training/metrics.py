@@ -26,19 +26,20 @@ class Interval:
     high: float
 
 
-def auroc(truth: Array, scores: Array) -> float:
-    """Return the area under the ROC curve; NaN if there is one class only."""
+def auroc(truth: Array | NDArray[np.bool_], scores: Array) -> float:
+    """Return the area under the ROC curve; NaN if there is one class only, or a score is not finite."""
     from sklearn.metrics import roc_auc_score
 
-    if len(np.unique(truth)) < 2:
+    if len(np.unique(truth)) < 2 or not np.isfinite(scores).all():
         return float("nan")
     return float(roc_auc_score(truth, scores))
 
 
 def pearson(truth: Array, scores: Array) -> float:
-    """Return Pearson's correlation; NaN if either does not vary."""
-    if len(truth) < 2 or truth.std() == 0 or scores.std() == 0:
-        return float("nan")
+    """Return Pearson's correlation; NaN if either does not vary, or is not finite."""
+    for values in (truth, scores):  # not their standard deviation: of equal numbers it can be rounded to more than 0
+        if len(values) < 2 or values.min() == values.max() or not np.isfinite(values).all():
+            return float("nan")
     return float(np.corrcoef(truth, scores)[0, 1])
 
 
@@ -73,9 +74,10 @@ def binary_metrics(truth: Array, scores: Array, seed: int = 0) -> dict[str, Any]
     -------
     dict
         ``n``, ``positives``, ``prevalence``, ``auroc``, ``auprc`` (average precision), ``accuracy`` at the
-        ``threshold`` that is best on these examples; the three as value, low, high over resampled examples.
+        ``threshold`` that is best on these examples; the three as value, low, high over resampled examples. The two
+        areas are NaN if there is one class only.
     """
-    from sklearn.metrics import average_precision_score, roc_auc_score
+    from sklearn.metrics import average_precision_score
 
     order = np.argsort(-scores, kind="stable")
     bound, scores = truth[order] > 0.5, scores[order]
@@ -92,8 +94,8 @@ def binary_metrics(truth: Array, scores: Array, seed: int = 0) -> dict[str, Any]
         resampled["auprc"].append(precision)
         resampled["accuracy"].append(float(weight @ (predicted == bound)) / n)
     values = {
-        "auroc": float(roc_auc_score(bound, scores)),
-        "auprc": float(average_precision_score(bound, scores)),
+        "auroc": auroc(bound, scores),
+        "auprc": float(average_precision_score(bound, scores)) if 0 < positives < n else float("nan"),
         "accuracy": accuracy,
     }
     result: dict[str, Any] = {"n": n, "positives": positives, "prevalence": positives / n}

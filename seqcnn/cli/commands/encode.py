@@ -25,9 +25,9 @@ Examples:
 @options.inputs()
 @options.output("The dataset to write (HDF5).")
 @options.reading()
-@click.option("--split-column", metavar="COLUMN", help="Column of a table that says train, valid or test.")
+@options.option("--split-column", metavar="COLUMN", help="Column of a table that says train, valid or test.")
 @options.labels()
-@click.option("--one-hot", is_flag=True, help="Also write one-hot arrays (n, 4, length) for other tools.")
+@options.option("--one-hot", is_flag=True, help="Also write one-hot arrays (n, 4, length) for other tools.")
 @options.seed()
 @options.messages()
 def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
@@ -48,6 +48,8 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     record = Record("encode", {**given, "output": output}, options_given.input_paths(data, given))
     tally = Tally()
     sources = open_sources(data, reading, tally, label=1.0)
+    for source in sources:
+        click.get_current_context().call_on_close(source.close)
     alphabet = sources[0].alphabet or "dna"
     with (
         atomic_path(output) as temporary,

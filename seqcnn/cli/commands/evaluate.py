@@ -18,9 +18,9 @@ Examples:
 @click.argument("model")
 @options.inputs()
 @options.output("JSON file to write the metrics to.", required=False)
-@options.reading()
+@options.reading(by_model=True)
 @options.labels()
-@click.option(
+@options.option(
     "--chroms", metavar="CHROM,...", callback=options.csv, help="Take only the examples on these chromosomes."
 )
 @options.batch_size
@@ -40,6 +40,7 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     from seqcnn.dataset.build import load as load_examples
     from seqcnn.dataset.sources import Tally
     from seqcnn.dataset.split import on_chromosomes
+    from seqcnn.errors import InputError
     from seqcnn.formats.output import check_output
     from seqcnn.models import device as devices
     from seqcnn.models.modelfile import load
@@ -55,12 +56,14 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     record = Record("evaluate", {**given, "model": model}, options_given.input_paths(data, given))
     tally = Tally()
     examples, built = load_examples(data, reading, options_given.negatives(given), tally)
-    options_given.check_alphabet(built.alphabet, trained, data[0])
     if given["chroms"]:
         examples = examples.take(on_chromosomes(examples, given["chroms"], tally.notes))
     report.notes(tally)
     report.counts(tally)
     metrics = evaluate(trained, examples, seed=given["seed"], batch_size=given["batch_size"])
+    problems = [values.get("problem") for values in metrics.values()]
+    if all(problems):
+        raise InputError(f"{problems[0]} among the {len(examples):,} examples: nothing to judge by", data[0])
     click.echo(metrics_table(metrics))
     if output is not None:
         record.add(metrics=metrics, negatives=built.negatives, counts=dict(tally.counts), notes=tally.notes)

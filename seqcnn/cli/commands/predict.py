@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -25,9 +28,9 @@ Examples:
 )
 @click.argument("model")
 @options.inputs("sequences", "SEQUENCES...")
-@click.option("-o", "--output", default="-", metavar="PATH", help="TSV file to write; - is standard output.")
-@click.option("--force", is_flag=True, help="Replace an output that exists.")
-@options.reading()
+@options.option("-o", "--output", default="-", metavar="PATH", help="TSV file to write; - is standard output.")
+@options.option("--force", is_flag=True, help="Replace an output that exists.")
+@options.reading(by_model=True)
 @options.batch_size
 @options.machine()
 @options.messages()
@@ -38,13 +41,10 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     for a binary target, probability; with several targets, a column NAME (and NAME_probability) for each. A sequence
     without a letter scores nan. Memory use does not depend on the size of the input.
     """
-    from contextlib import nullcontext
-    from pathlib import Path
-
     from seqcnn.cli import given as options_given
     from seqcnn.dataset.build import open_sources
     from seqcnn.dataset.sources import Tally, read_all
-    from seqcnn.formats.output import atomic_path, check_output
+    from seqcnn.formats.output import check_output
     from seqcnn.models import device as devices
     from seqcnn.models.modelfile import load
     from seqcnn.models.predict import predict
@@ -59,17 +59,18 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     tally = Tally()
     sources = open_sources(sequences, reading, tally, label=None, keep_empty=True)
     for source in sources:
-        options_given.check_alphabet(source.alphabet, trained, source.path)
+        click.get_current_context().call_on_close(source.close)
     report.detail(f"device {devices.describe(trained.network.output_bias.device)}")
     n_rows, n_silent, header = 0, 0, True
     with (
-        nullcontext(Path("-")) if output == "-" else atomic_path(output) as path,
-        click.open_file(str(path), "w", encoding="utf-8") as out,
+        _opened(output) as out,
         report.progress("scoring") as progress,
     ):
         for chunk in read_all(sources):
             scores = predict(trained.network, chunk.sequences, given["batch_size"])
-            out.write(_lines(trained, chunk, scores, header=header))
+            text = memoryview(_lines(trained, chunk, scores, header=header).encode())
+            while text:  # an unbuffered standard output (PYTHONUNBUFFERED) may take a part only
+                text = text[out.write(text) :]
             header = False
             n_rows += len(chunk)
             n_silent += int((chunk.sequences.lengths == 0).sum())
@@ -80,6 +81,19 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         report.say(f"{n_silent:,} sequences without a letter: their score is nan")
     if output != "-":
         report.say(f"wrote {output}: {n_rows:,} sequences")
+
+
+@contextmanager
+def _opened(output: str) -> Iterator[BinaryIO]:
+    """Open a file that is written under its name when it is whole, or standard output."""
+    from seqcnn.formats.output import atomic_path
+
+    if output == "-":
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+    else:
+        with atomic_path(output) as path, open(path, "wb") as file:
+            yield file
 
 
 def _lines(model: Model, chunk: Examples, scores: NDArray[np.float32], *, header: bool) -> str:

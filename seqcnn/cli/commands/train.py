@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _preset(name: str) -> str:
-    return f"  [default: by --preset, {PRESETS['default'][name]}]"
+    return f"{PRESETS['default'][name]} or by --preset"
 
 
 @click.command(
@@ -34,7 +34,6 @@ Examples:
   seqcnn train probes.tsv --task regression --target-column intensity -o run/
   seqcnn train data.h5 --preset deepbind -o run/
 
-\b
 The output folder holds model.safetensors, history.tsv (one line an epoch), metrics.json (validation and
 test, with 95% intervals) and run.json (options, inputs, counts)."""
 )
@@ -42,114 +41,140 @@ test, with 95% intervals) and run.json (options, inputs, counts)."""
 @options.output("The folder to write.")
 @options.reading()
 @options.labels()
-@click.option(
+@options.option(
     "--valid-chroms", metavar="CHROM,...", callback=options.csv, help="Chromosomes held out to choose the best epoch."
 )
-@click.option(
+@options.option(
     "--test-chroms", metavar="CHROM,...", callback=options.csv, help="Chromosomes held out for the final test."
 )
-@click.option(
+@options.option(
     "--valid-fraction",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.1,
     metavar="F",
     help="Share of the examples that chooses the best epoch, where nothing else says which.",
 )
-@click.option(
+@options.option(
     "--test-fraction",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
     metavar="F",
     help="Share of the examples held out for the final test.",
 )
-@click.option("--split-column", metavar="COLUMN", help="Column of a table that says train, valid or test.")
-@click.option("--split-file", metavar="TSV", help="File with each example's name and train, valid or test.")
-@click.option(
+@options.option("--split-column", metavar="COLUMN", help="Column of a table that says train, valid or test.")
+@options.option("--split-file", metavar="TSV", help="File with each example's name and train, valid or test.")
+@options.option(
     "--preset",
     type=click.Choice(sorted(PRESETS)),
     default="default",
     help="Set of options to begin from: default (accurate), or deepbind (as published).",
 )
-@click.option("--architecture", metavar="NAME", default="deepbind", help="Network.")
-@click.option("--n-filters", type=click.IntRange(min=1), metavar="N", help="Motif detectors." + _preset("n_filters"))
-@click.option(
+@options.option("--architecture", metavar="NAME", default="deepbind", help="Network to train.")
+@options.option(
+    "--n-filters", type=click.IntRange(min=1), metavar="N", help="Motif detectors.", show_default=_preset("n_filters")
+)
+@options.option(
     "--kernel-size",
     type=click.IntRange(1, 200),
     metavar="BP",
-    help="Length of a detector, bp." + _preset("kernel_size"),
+    help="Length of a detector, bp.",
+    show_default=_preset("kernel_size"),
 )
-@click.option(
+@options.option(
     "--hidden",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Units of the hidden layer; 0 for none." + _preset("hidden"),
+    help="Units of the hidden layer; 0 for none.",
+    show_default=_preset("hidden"),
 )
-@click.option(
+@options.option(
     "--pooling",
     type=click.Choice(["max", "max-average"]),
-    help="What is kept of a detector's scores along a sequence." + _preset("pooling"),
+    help="What is kept of a detector's scores along a sequence.",
+    show_default=_preset("pooling"),
 )
-@click.option(
+@options.option(
     "--dropout",
     type=click.FloatRange(0, 1, max_open=True),
     metavar="P",
-    help="Share of features dropped while training." + _preset("dropout"),
+    help="Share of features dropped while training.",
+    show_default=_preset("dropout"),
 )
-@click.option(
+@options.option(
     "--members",
     type=click.IntRange(min=1),
     metavar="M",
-    help="Networks trained side by side and averaged." + _preset("members"),
+    help="Networks trained side by side and averaged.",
+    show_default=_preset("members"),
 )
-@click.option(
+@options.option(
     "--strands",
     type=click.Choice(["both", "one"]),
-    help="Take the better score of both strands, or read one.  [default: both for DNA, one for RNA]",
+    help="Take the better score of both strands, or read one.",
+    show_default="both for DNA, one for RNA",
 )
-@click.option(
+@options.option(
     "--task",
     type=click.Choice(["binary", "regression"]),
-    help="What the targets are.  [default: binary if all are 0 or 1]",
+    help="What the targets are.",
+    show_default="binary if all are 0 or 1",
 )
-@click.option(
+@options.option(
     "--epochs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Times through the examples.  [default: 12 to 60, fewer for larger sets]",
+    help="Times through the examples.",
+    show_default="12 to 60, fewer for larger sets",
 )
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), metavar="N", help="Examples per step." + _preset("batch_size")
+@options.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Examples per step.",
+    show_default=_preset("batch_size"),
 )
-@click.option("--optimiser", type=click.Choice(["adamw", "sgd"]), help="Optimiser." + _preset("optimiser"))
-@click.option(
+@options.option(
+    "--optimiser",
+    type=click.Choice(["adamw", "sgd"]),
+    help="AdamW, or SGD with Nesterov momentum.",
+    show_default=_preset("optimiser"),
+)
+@options.option(
     "--schedule",
     type=click.Choice(["one-cycle", "constant"]),
-    help="Course of the learning rate." + _preset("schedule"),
+    help="Course of the learning rate.",
+    show_default=_preset("schedule"),
 )
-@click.option(
+@options.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
     metavar="RATE",
-    help="Highest learning rate." + _preset("learning_rate"),
+    help="Highest learning rate.",
+    show_default=_preset("learning_rate"),
 )
-@click.option(
+@options.option(
     "--weight-decay",
     type=click.FloatRange(min=0),
     metavar="RATE",
-    help="Weight decay, times the learning rate." + _preset("weight_decay"),
+    help="Weight decay, times the learning rate.",
+    show_default=_preset("weight_decay"),
 )
-@click.option(
-    "--momentum", type=click.FloatRange(0, 1, max_open=True), metavar="B", help="Momentum." + _preset("momentum")
+@options.option(
+    "--momentum",
+    type=click.FloatRange(0, 1, max_open=True),
+    metavar="B",
+    help="Share of the last step that is kept: momentum of sgd, first decay of adamw.",
+    show_default=_preset("momentum"),
 )
-@click.option(
+@options.option(
     "--patience",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
     help="Stop after N epochs without a better validation score; 0 for never.",
 )
-@click.option("--balance/--no-balance", default=True, help="Weigh both classes alike, whatever their numbers.")
-@click.option(
+@options.option("--balance/--no-balance", default=True, help="Weigh both classes alike, whatever their numbers.")
+@options.option(
     "--resample/--no-resample", default=True, help="Shuffle dinucleotide negatives afresh every epoch, or keep them."
 )
 @options.seed()
@@ -287,11 +312,12 @@ class _Watch:
 
 
 def _write(folder: Path, trained: Trained, record: Record) -> None:
-    """Write the run folder."""
+    """Write the run folder: what is large, and worth most, first."""
     from seqcnn.cli.record import write_json
     from seqcnn.formats.output import atomic_path
     from seqcnn.models.modelfile import FILE_NAME, save
 
+    save(trained.model, folder / FILE_NAME)
     lines = ["epoch\tmember\ttraining_loss\tvalidation_loss\tvalidation_score\tseconds\tsequences_per_second"]
     for epoch in trained.history.epochs:
         columns = zip(epoch.training_loss, epoch.validation_loss, epoch.validation_score, strict=True)
@@ -302,4 +328,3 @@ def _write(folder: Path, trained: Trained, record: Record) -> None:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     write_json(trained.metrics, folder / "metrics.json")
     write_json(record.finish(), folder / "run.json")
-    save(trained.model, folder / FILE_NAME)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seqcnn.errors import UsageError
 from seqcnn.models import network
 from seqcnn.models.scan import Pooled, Windows, find_windows, scan, scan_by_convolution
+
+POOLINGS: Final = ("max", "max-average")
 
 Inputs = Windows | tuple[Tensor, Tensor | None]
 """Table rows of windows (CPU), or codes and lengths (GPU)."""
@@ -53,6 +57,8 @@ class Model(network.Network):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        if settings.pooling not in POOLINGS:
+            raise UsageError(f"pooling {settings.pooling!r} is unknown; there are: {', '.join(POOLINGS)}")
         m, f, k, h, t = (
             settings.n_members,
             settings.n_filters,
@@ -74,6 +80,7 @@ class Model(network.Network):
         weights = [self.filters, self.output_weight]
         if self.settings.hidden:
             weights.insert(1, self.hidden_weight)
+            self.hidden_bias.zero_()
         for weight in weights:
             inputs = weight[0, 0].numel() if weight is self.filters else weight.shape[1]
             weight.copy_((self.draw(*weight.shape[1:]) * 2 - 1) / inputs**0.5)
@@ -83,25 +90,36 @@ class Model(network.Network):
     def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Inputs]:
         """Find the windows once for many batches on the CPU; on a GPU pass the codes on."""
         if codes.device.type == "cpu":
-            kernel_size = self.settings.kernel_size
-            yield from find_windows(codes, lengths, kernel_size, batch_size=batch_size).split(batch_size)
+            word = None if self.training else 4
+            windows = find_windows(codes, lengths, self.settings.kernel_size, batch_size=batch_size, word=word)
+            yield from windows.split(batch_size)
         else:
             for start in range(0, len(codes), batch_size):
                 part = slice(start, start + batch_size)
                 yield codes[part], None if lengths is None else lengths[part]
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Score a batch, shape (n_members, n, n_targets)."""
+        """Score a batch, shape (n_members, n, n_targets).
+
+        For predictions the head is computed in double precision, so that a score does not depend, not even by rounding,
+        on what else is in its batch.
+        """
         features = self._features(inputs)
-        if self.training and self.settings.dropout:
+        weights = [self.output_bias[:, None], self.output_weight]
+        if self.settings.hidden:
+            weights += [self.hidden_bias, self.hidden_weight]
+        if not self.training:
+            features, weights = features.double(), [weight.double() for weight in weights]
+        elif self.settings.dropout:
             keep = self.draw(features.shape[1], 1, features.shape[3]) >= self.settings.dropout
             features = features * (keep / (1 - self.settings.dropout))
         m, n, strands, _ = features.shape
         x = features.reshape(m, n * strands, -1)
         if self.settings.hidden:
-            x = functional.relu(torch.baddbmm(self.hidden_bias, x, self.hidden_weight))
-        scores = torch.baddbmm(self.output_bias[:, None], x, self.output_weight).view(m, n, strands, -1)
-        return torch.maximum(scores[:, :, 0], scores[:, :, 1]) if strands == 2 else scores[:, :, 0]
+            x = functional.relu(torch.baddbmm(weights[2], x, weights[3]))
+        scores = torch.baddbmm(weights[0], x, weights[1]).view(m, n, strands, -1)
+        best = torch.maximum(scores[:, :, 0], scores[:, :, 1]) if strands == 2 else scores[:, :, 0]
+        return best.to(self.output_bias.dtype)
 
     def _features(self, inputs: Inputs) -> Tensor:
         """Return the pooled features, shape (n_members, n, n_strands, n_features)."""

@@ -1,0 +1,85 @@
+"""The rows of an encoded dataset as examples, some at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.ragged import Ragged, from_text, offsets_of
+from seqcnn.sequence.windows import Windows
+
+LETTERS: Final = 1 << 23
+"""Read or written at a time, at most, unless a single sequence is longer."""
+
+
+def read_chunks(file: h5py.File, last: int, size: int) -> Iterator[Examples]:
+    """Yield the first `last` examples, `size` at a time, fewer where they are long.
+
+    Raises
+    ------
+    KeyError, ValueError, IndexError
+        If the columns of the file do not go together.
+    """
+    encoded = "codes" in file
+    names = {name: file[f"{name}_names"].asstr()[:] for name in ("chrom", "split") if encoded and name in file}
+    start = 0
+    while start < last:
+        rows = slice(start, min(last, start + size))
+        if encoded:
+            bounds = file["offsets"][rows.start : rows.stop + 1]
+            fit = int(np.searchsorted(bounds, bounds[0] + LETTERS, side="right")) - 1
+        else:
+            fit = LETTERS // max(1, 4 * file["one_hot"].shape[2])
+        rows = slice(start, min(rows.stop, start + max(1, fit)))
+        yield _encoded(file, rows, names) if encoded else _one_hot_only(file, rows)
+        start = rows.stop
+
+
+def _encoded(file: h5py.File, rows: slice, names: dict[str, NDArray[Any]]) -> Examples:
+    windows = None
+    if "chrom" in names:
+        strand = file["strand"][rows].astype(str)
+        windows = Windows(names["chrom"][file["chrom"][rows]], file["start"][rows], file["end"][rows], strand)
+    sequences = _rows(file, "codes", "offsets", rows)
+    if sequences.data.max(initial=0) > N_CODE:
+        raise ValueError(f"code {sequences.data.max()} is not a letter")
+    return Examples(
+        sequences,
+        _rows(file, "names", "name_offsets", rows),
+        _targets(file, rows),
+        file["origin"][rows],
+        windows,
+        names["split"][file["split"][rows]] if "split" in names else None,
+    )
+
+
+def _one_hot_only(file: h5py.File, rows: slice) -> Examples:
+    """Return examples; a column that is not exactly one base is N."""
+    array = file["one_hot"][rows]
+    codes = array.argmax(1).astype(np.uint8)
+    known = (array.max(1) == 1) & (np.count_nonzero(array, axis=1) == 1)
+    codes[~known] = N_CODE
+    sequences = Ragged(codes.reshape(-1), offsets_of(np.full(len(array), array.shape[2])))
+    names = from_text(f"row_{i + 1}" for i in range(rows.start, rows.stop))
+    return Examples(sequences, names, _targets(file, rows), np.full(len(array), Origin.GIVEN, dtype=np.uint8))
+
+
+def _targets(file: h5py.File, rows: slice) -> NDArray[np.float32] | None:
+    """Return targets, shape (n, n_targets)."""
+    if "targets" not in file:
+        return None
+    targets: NDArray[np.float32] = file["targets"][rows].astype(np.float32, copy=False)
+    return targets.reshape(len(targets), -1)
+
+
+def _rows(file: h5py.File, data: str, offsets: str, rows: slice) -> Ragged:
+    bounds = file[offsets][rows.start : rows.stop + 1]
+    if (np.diff(bounds) < 0).any():
+        raise ValueError(f"{offsets} decrease")
+    return Ragged(file[data][bounds[0] : bounds[-1]], bounds - bounds[0])
