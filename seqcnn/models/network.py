@@ -82,6 +82,13 @@ class Network(nn.Module, ABC):
         device = self.output_bias.device
         return torch.stack([make(shape, generator=generator, device=device) for generator in self.generators])
 
+    def keep(self, *shape: int) -> Tensor:
+        """Return dropout's factors, shape (n_members, *shape): 0 for what is dropped, else 1 / (1 - dropout)."""
+        kept = 1 - self.settings.dropout
+        device = self.output_bias.device
+        masks = [torch.empty(shape, device=device).bernoulli_(kept, generator=each) for each in self.generators]
+        return torch.stack(masks).div_(kept)
+
     @torch.no_grad()
     def rescale(self, scale: Tensor, shift: Tensor) -> None:
         """Have every score be ``score * scale + shift`` from now on; both of shape (n_targets,), scale positive."""

@@ -97,6 +97,15 @@ def build_table(filters: Tensor, word: int) -> Tensor:
     return torch.mm(_words(word), by_base).view(-1, width)
 
 
+def table_to_filters(gradient: Tensor, word: int, kernel_size: int) -> Tensor:
+    """Return the gradient of filters, shape (width, 4, kernel_size), for that of their table: the transposed step."""
+    width = gradient.shape[1]
+    n_groups = -(-kernel_size // word)
+    by_base = torch.mm(_words(word).t(), gradient.view(5**word, n_groups * width))
+    filters = by_base.view(word, 4, n_groups, width).permute(3, 1, 2, 0).reshape(width, 4, n_groups * word)
+    return filters[:, :, :kernel_size]
+
+
 def find_windows(
     codes: Tensor, lengths: Tensor | None, kernel_size: int, *, batch_size: int | None = None, word: int | None = None
 ) -> Windows:
@@ -175,41 +184,52 @@ def argmax_windows(scores: Tensor, maximum: Tensor) -> Tensor:
     return position
 
 
+def max_pool(table: Tensor, rows: Tensor, *, with_position: bool) -> tuple[Tensor, Tensor | None]:
+    """Scan and keep each filter's largest score and, on request, the window where it is; both of shape (n, width)."""
+    n, n_windows, _ = rows.shape
+    width = table.shape[1]
+    if width <= SLICE and 4 * n * n_windows * width <= BLOCK_BYTES:
+        scores = scan_scores(table, rows)
+        best = scores.amax(1)
+        return best, argmax_windows(scores, best) if with_position else None
+    maximum = torch.empty(n, width)
+    position = torch.empty(n, width, dtype=torch.int64) if with_position else None
+    for left in range(0, width, SLICE):
+        columns = slice(left, left + SLICE)
+        part = table[:, columns].contiguous()
+        blocks = _blocks(n, n_windows, part.shape[1])
+        for start in blocks:
+            block = slice(start, start + blocks.step)
+            scores = scan_scores(part, rows[block])
+            best = scores.amax(1)
+            maximum[block, columns] = best
+            if position is not None:
+                position[block, columns] = argmax_windows(scores, best)
+    return maximum, position
+
+
 class _MaxScan(torch.autograd.Function):
-    """Maximum over windows; the gradient goes to the table rows of the winning window alone."""
+    """Maximum over windows; the gradient goes to the table rows of the winning window alone, and on to the filters."""
 
     @staticmethod
-    def forward(ctx, table, rows):  # type: ignore[no-untyped-def]
-        n, n_windows, _ = rows.shape
-        width = table.shape[1]
-        maximum = torch.empty(n, width)
-        position = torch.empty(n, width, dtype=torch.int64) if ctx.needs_input_grad[0] else None
-        for left in range(0, width, SLICE):
-            columns = slice(left, left + SLICE)
-            part = table[:, columns].contiguous()
-            blocks = _blocks(n, n_windows, part.shape[1])
-            for start in blocks:
-                block = slice(start, start + blocks.step)
-                scores = scan_scores(part, rows[block])
-                best = scores.amax(1)
-                maximum[block, columns] = best
-                if position is not None:
-                    position[block, columns] = argmax_windows(scores, best)
+    def forward(ctx, filters, rows, word):  # type: ignore[no-untyped-def]
+        table = build_table(filters, word)
+        maximum, position = max_pool(table, rows, with_position=ctx.needs_input_grad[0])
         ctx.save_for_backward(rows, position)
-        ctx.table_shape = table.shape
+        ctx.word, ctx.n_rows, ctx.kernel_size = word, len(table), filters.shape[2]
         return maximum
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]
         rows, position = ctx.saved_tensors
-        n_rows, width = ctx.table_shape
+        width = gradient.shape[1]
         sequence, column = gradient.nonzero(as_tuple=True)
-        hit = rows[sequence, position[sequence, column]].to(torch.int64)
-        flat = hit.mul_(width).add_(column[:, None])
+        flat = rows[sequence, position[sequence, column]].to(torch.int64)
+        flat.mul_(width).add_(column[:, None])
         values = gradient[sequence, column][:, None].expand_as(flat)
-        out = torch.zeros(n_rows * width, dtype=gradient.dtype)
-        out.scatter_add_(0, flat.view(-1), values.reshape(-1))
-        return out.view(n_rows, width), None
+        table = torch.zeros(ctx.n_rows * width, dtype=gradient.dtype)
+        table.scatter_add_(0, flat.view(-1), values.reshape(-1))
+        return table_to_filters(table.view(-1, width), ctx.word, ctx.kernel_size), None, None
 
 
 class _MaxAverageScan(torch.autograd.Function):
@@ -284,9 +304,9 @@ def scan(filters: Tensor, windows: Windows, *, threshold: Tensor | None = None) 
     ----------
     Alipanahi et al. 2015, doi:10.1038/nbt.3300, Online Methods (convolve, rectify, pool).
     """
-    table = build_table(filters, windows.word)
     if threshold is None:
-        return Pooled(_MaxScan.apply(table, windows.rows), None)  # type: ignore[no-untyped-call]
+        return Pooled(_MaxScan.apply(filters, windows.rows, windows.word), None)  # type: ignore[no-untyped-call]
+    table = build_table(filters, windows.word)
     return Pooled(*_MaxAverageScan.apply(table, threshold, windows.rows, windows.counts))  # type: ignore[no-untyped-call]
 
 

@@ -11,7 +11,9 @@ from torch.nn import functional
 TASKS: Final = ("binary", "regression")
 
 
-def losses(task: str, scores: Tensor, targets: Tensor, positive_weight: Tensor | None = None) -> Tensor:
+def losses(
+    task: str, scores: Tensor, targets: Tensor, positive_weight: Tensor | None = None, *, complete: bool = False
+) -> Tensor:
     """Return the mean loss of each member over the targets that are there.
 
     Parameters
@@ -23,17 +25,24 @@ def losses(task: str, scores: Tensor, targets: Tensor, positive_weight: Tensor |
         NaN where missing.
     positive_weight : Tensor, shape (n_targets,), optional
         Weight of positives, for unequal classes (binary).
+    complete : bool
+        No target is missing; spares looking.
 
     Returns
     -------
     Tensor, shape (n_members,)
     """
-    there = ~targets.isnan()
-    wanted = targets.nan_to_num().expand_as(scores)
+    wanted = targets if complete else targets.nan_to_num()
     if task == "binary":
-        each = functional.binary_cross_entropy_with_logits(scores, wanted, pos_weight=positive_weight, reduction="none")
+        # -log sigmoid(s) for a positive, -log(1 - sigmoid(s)) for a negative, in one expression.
+        each = functional.softplus(scores) - wanted * scores
+        if positive_weight is not None:
+            each = each * (1 + (positive_weight - 1) * wanted)
     else:
         each = (scores - wanted).square()
+    if complete:
+        return each.mean((1, 2))
+    there = ~targets.isnan()
     return (each * there).sum((1, 2)) / there.sum().clamp(min=1)
 
 

@@ -84,6 +84,7 @@ class Optimiser(ABC):
         self.learning_rate = torch.tensor([rate.learning_rate for rate in rates], device=device)[self.member]
         self.momentum = torch.tensor([rate.momentum for rate in rates], device=device)[self.member]
         self.decay = torch.tensor([rate.weight_decay for rate in rates], device=device)[self.member] * decayed
+        self.decays = bool(self.decay.any())
         self.n_steps, self.schedule, self.steps_done = n_steps, schedule, 0
         self.start_state()
 
@@ -102,7 +103,8 @@ class Optimiser(ABC):
             learning_rate = learning_rate * one_cycle(self.steps_done / self.n_steps)
         self.steps_done += 1
         with torch.no_grad():
-            self.weights.addcmul_(self.weights * self.decay, learning_rate, value=-1)
+            if self.decays:
+                self.weights.addcmul_(self.weights * self.decay, learning_rate, value=-1)
             self.move(learning_rate)
             self.gradient.zero_()
 

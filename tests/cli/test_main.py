@@ -62,6 +62,15 @@ def test_each_option_is_explained(name: str) -> None:
             assert parameter.help[0].isupper() or parameter.name in ("negatives", "device"), parameter.help
 
 
+@pytest.mark.parametrize("name", list(commands()))
+def test_each_option_is_tested(name: str) -> None:
+    tests = Path(__file__).with_name(f"test_{name}.py").read_text(encoding="utf-8")
+    for parameter in commands()[name].params:
+        for spelling in parameter.opts + parameter.secondary_opts:
+            if spelling.startswith("--") and spelling not in ("--output", "--debug"):
+                assert f'"{spelling}"' in tests, spelling
+
+
 def test_the_same_option_is_said_the_same_way_everywhere() -> None:
     spellings: dict[str, set[tuple[str, ...]]] = {}
     for command in commands().values():

@@ -237,7 +237,7 @@ def test_encoded(tmp_path):
     assert tally.counts["sequences read"] == 2
     assert read(path, label=None)[0].targets is None
     assert read(path, alphabet="rna", format="h5")[1].kind == "h5"
-    with pytest.raises(InputError, match="holds RNA, but --alphabet says dna"):
+    with pytest.raises(InputError, match="holds RNA, but is to be read as DNA"):
         read(path, alphabet="dna")
     examples, source, _ = read(dataset(tmp_path / "n.h5", names=()))
     assert (examples.targets.tolist(), source.target_names, source.labelled) == ([[1], [1]], ["target"], False)

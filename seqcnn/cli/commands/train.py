@@ -14,6 +14,8 @@ from seqcnn.training.presets import PRESETS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import Tensor
+
     from seqcnn.cli.console import Advance, Reporter
     from seqcnn.cli.record import Record
     from seqcnn.dataset.examples import Examples
@@ -292,13 +294,15 @@ class _Watch:
         if self._context is not None:
             self._context.__exit__(None, None, None)
 
-    def on_batch(self, done: int, total: int, loss: float) -> None:
+    def on_batch(self, done: int, total: int, losses: Tensor) -> None:
         if not self.report.on_terminal:
             return
         if self.progress is None:
             self._context = self.report.progress("training", total * self.epochs)
             self.progress = self._context.__enter__()
-        self.progress.to(self.epoch * total + done, f"epoch {self.epoch + 1}/{self.epochs}, loss {loss:.3f}")
+        self.progress.to(
+            self.epoch * total + done, f"epoch {self.epoch + 1}/{self.epochs}, loss {float(losses.mean()):.3f}"
+        )
 
     def on_epoch(self, epoch: Epoch) -> None:
         self.epoch = epoch.number

@@ -111,8 +111,7 @@ class Model(network.Network):
         if not self.training:
             features, weights = features.double(), [weight.double() for weight in weights]
         elif self.settings.dropout:
-            keep = self.draw(features.shape[1], 1, features.shape[3]) >= self.settings.dropout
-            features = features * (keep / (1 - self.settings.dropout))
+            features = features * self.keep(features.shape[1], 1, features.shape[3])
         m, n, strands, _ = features.shape
         x = features.reshape(m, n * strands, -1)
         if self.settings.hidden:

@@ -1,0 +1,112 @@
+"""`seqcnn evaluate`: the metrics, the same from a dataset and from what it was made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from tests.cli.conftest import Inputs, Runs, Shell
+
+
+def content(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_metrics_are_those_of_the_predictions(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "test.json"
+    done = shell("evaluate", runs.dna, inputs.table, "-o", path)
+    assert done.code == 0, done.err
+    found = content(path)
+    metrics = found["metrics"]["target"]
+    scores = [float(row[1]) for row in shell("predict", runs.dna, inputs.table).rows]
+    truth = [1] * 40 + [0] * 40
+    assert metrics["auroc"]["value"] == pytest.approx(roc_auc_score(truth, scores), abs=1e-3)
+    assert metrics["auprc"]["value"] == pytest.approx(average_precision_score(truth, scores), abs=1e-2)
+    assert (metrics["n"], metrics["positives"], metrics["prevalence"]) == (80, 40, 0.5)
+    for name in ("auroc", "auprc", "accuracy"):
+        value = metrics[name]
+        assert value["low"] <= value["value"] <= value["high"]
+        assert f"{value['value']:.4f}  ({value['low']:.4f} to {value['high']:.4f})" in done.out
+    assert found["command"] == "evaluate"
+    assert found["options"]["model"] == str(runs.dna)
+    assert [entry["path"] for entry in found["inputs"]][:1] == [str(inputs.table)]
+    assert found["seconds"] > 0
+
+
+def test_raw_and_encoded_give_the_same(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
+    encoded = tmp_path / "x.h5"
+    for words, run in (
+        ([inputs.positives], runs.dna),
+        ([inputs.positives, "--negatives", inputs.negatives], runs.dna),
+        ([inputs.labelled, "--label-pattern", "class:([01])"], runs.dna),
+        ([inputs.peaks, "--genome", inputs.genome, "--length", 61], runs.regions),
+        ([inputs.intensities, "--target-column", "a,b"], runs.regression),
+    ):
+        assert shell("encode", *words, "-o", encoded, "--force", "--seed", 4).code == 0
+        raw, whole = shell("evaluate", run, *words, "--seed", 4), shell("evaluate", run, encoded, "--seed", 4)
+        assert (raw.code, raw.out) == (0, whole.out)
+        assert len(raw.out.splitlines()) >= 4
+
+
+def test_negatives_ratio_and_seed(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    one = shell("evaluate", runs.dna, inputs.positives)
+    assert "n           80" in one.out
+    assert shell("evaluate", runs.dna, inputs.positives).out == one.out
+    assert shell("evaluate", runs.dna, inputs.positives, "--seed", 5).out != one.out
+    assert "n           120" in shell("evaluate", runs.dna, inputs.positives, "--negatives-ratio", 2).out
+    assert shell("evaluate", runs.dna, inputs.positives, "--negatives", "dinucleotide").out == one.out
+    peaks = [inputs.peaks, "--genome", inputs.genome]
+    gc, flank = (shell("evaluate", runs.regions, *peaks, "--negatives", method).out for method in ("gc", "flank"))
+    assert gc != flank
+
+
+def test_chromosomes(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    data = [inputs.peaks, "--genome", inputs.genome, "--negatives", "dinucleotide"]
+    both = shell("evaluate", runs.regions, *data, "--chroms", "chr1,chr2")
+    assert "positives   20" in both.out
+    done = shell("evaluate", runs.regions, *data, "--chroms", "2")
+    assert "positives   10" in done.out
+    assert "chr2" in done.err
+
+
+def test_batch_size_threads_and_device_change_nothing(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    once = shell("evaluate", runs.dna, inputs.positives)
+    for words in (
+        ["--batch-size", 7],
+        ["--threads", 1],
+        ["--device", "cpu"],
+        ["--format", "fasta"],
+        ["--alphabet", "dna"],
+    ):
+        assert shell("evaluate", runs.dna, inputs.positives, *words).out == once.out
+
+
+def test_table_options(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    once = shell("evaluate", runs.dna, inputs.table)
+    words = ["--sequence-column", "sequence", "--target-column", "bound", "--name-column", "part", "--header"]
+    assert shell("evaluate", runs.dna, inputs.table, *words).out == once.out
+
+
+def test_windows_as_in_training(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    data = [inputs.peaks, "--genome", inputs.genome, "--negatives", "dinucleotide"]
+    once = shell("evaluate", runs.regions, *data)
+    assert shell("evaluate", runs.regions, *data, "--length", 61).out == once.out
+    assert shell("evaluate", runs.regions, *data, "--length", 31).out != once.out
+
+
+def test_regression(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    done = shell("evaluate", runs.regression, inputs.intensities, "--target-column", "a,b")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["target", "n", "pearson", "spearman", "mse"] * 2
+
+
+def test_what_is_said(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    once = shell("evaluate", runs.dna, inputs.positives)
+    assert "no negatives in" in once.err
+    quiet = shell("evaluate", runs.dna, inputs.positives, "-q")
+    assert (quiet.out, quiet.err) == (once.out, "")
+    assert "sequences read: 40" in shell("evaluate", runs.dna, inputs.positives, "-v").err
