@@ -166,5 +166,6 @@ batch_size = option(
     "--batch-size",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Most sequences scored at a time; the scores do not depend on it.  [default: by their length]",
+    help="Most sequences scored at a time; the scores do not depend on it.",
+    show_default="by their length",
 )

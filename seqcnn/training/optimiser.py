@@ -6,6 +6,7 @@ are.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,14 +116,20 @@ class AdamW(Optimiser):
     def start_state(self) -> None:
         """Make both moments 0."""
         self.first, self.second = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
+        self.scale = torch.empty_like(self.weights)
+        self.taken = 1 - self.momentum
+        self.left = torch.ones_like(self.weights)
+        """Momentum to the power of the steps done."""
 
     def move(self, learning_rate: Tensor) -> None:
         """Take one step; the second moment decays by 0.999, epsilon is 1e-8."""
-        t = self.steps_done
-        self.first.lerp_(self.gradient, 1 - self.momentum)
+        self.first.lerp_(self.gradient, self.taken)
         self.second.mul_(0.999).addcmul_(self.gradient, self.gradient, value=0.001)
-        scale = (self.second / (1 - 0.999**t)).sqrt_().add_(1e-8)
-        self.weights.addcdiv_(self.first * (learning_rate / (1 - self.momentum**t)), scale, value=-1)
+        torch.sqrt(self.second, out=self.scale)
+        self.scale.div_(math.sqrt(1 - 0.999**self.steps_done)).add_(1e-8)
+        self.left.mul_(self.momentum)
+        size = learning_rate / (1 - self.left)
+        self.weights.addcdiv_(size.mul_(self.first), self.scale, value=-1)
 
 
 class SGD(Optimiser):

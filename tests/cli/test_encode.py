@@ -188,7 +188,7 @@ def test_one_hot(encode: Encode, inputs: Inputs) -> None:
 
 def test_what_is_said(encode: Encode, inputs: Inputs) -> None:
     said = []
-    for extra in (["-q"], [], ["--negatives", "none"], ["-v"]):
+    for extra in (["--quiet"], [], ["--negatives", "none"], ["--verbose"]):
         encode(inputs.positives, *extra)
         assert encode.done is not None
         said.append(encode.done.err)

@@ -86,10 +86,17 @@ def test_batch_size_threads_and_device_change_nothing(inputs: Inputs, runs: Runs
         assert shell("evaluate", runs.dna, inputs.positives, *words).out == once.out
 
 
-def test_table_options(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+def test_table_options(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
     once = shell("evaluate", runs.dna, inputs.table)
     words = ["--sequence-column", "sequence", "--target-column", "bound", "--name-column", "part", "--header"]
     assert shell("evaluate", runs.dna, inputs.table, *words).out == once.out
+    bare = tmp_path / "bare.tsv"
+    bare.write_text("".join(inputs.table.read_text().splitlines(keepends=True)[1:]))
+    assert shell("evaluate", runs.dna, bare, "--no-header").out == once.out
+    path = tmp_path / "x.json"
+    assert shell("evaluate", runs.dna, bare, "-o", path).code == 0
+    assert shell("evaluate", runs.dna, bare, "-o", path).code == 1
+    assert shell("evaluate", runs.dna, bare, "-o", path, "--force").code == 0
 
 
 def test_windows_as_in_training(inputs: Inputs, runs: Runs, shell: Shell) -> None:
@@ -107,6 +114,6 @@ def test_regression(inputs: Inputs, runs: Runs, shell: Shell) -> None:
 def test_what_is_said(inputs: Inputs, runs: Runs, shell: Shell) -> None:
     once = shell("evaluate", runs.dna, inputs.positives)
     assert "no negatives in" in once.err
-    quiet = shell("evaluate", runs.dna, inputs.positives, "-q")
+    quiet = shell("evaluate", runs.dna, inputs.positives, "--quiet")
     assert (quiet.out, quiet.err) == (once.out, "")
-    assert "sequences read: 40" in shell("evaluate", runs.dna, inputs.positives, "-v").err
+    assert "sequences read: 40" in shell("evaluate", runs.dna, inputs.positives, "--verbose").err

@@ -140,9 +140,9 @@ def test_output_and_messages(inputs: Inputs, runs: Runs, shell: Shell, tmp_path:
     assert path.read_text() == once.out
     assert shell("predict", runs.dna, inputs.negatives, "-o", path).code == 1
     assert path.read_text() == once.out
-    assert shell("predict", runs.dna, inputs.negatives, "-o", path, "--force", "-q").err == ""
+    assert shell("predict", runs.dna, inputs.negatives, "-o", path, "--force", "--quiet").err == ""
     assert path.read_text() != once.out
-    verbose = shell("predict", runs.dna, inputs.positives, "-v", "--device", "cpu", "--threads", 1)
+    verbose = shell("predict", runs.dna, inputs.positives, "--verbose", "--device", "cpu", "--threads", 1)
     assert verbose.out == once.out
     assert "device cpu (1 thread)" in verbose.err
     assert once.err == ""

@@ -207,6 +207,7 @@ def test_balance(train: Train, inputs: Inputs) -> None:
 def test_resample(train: Train, inputs: Inputs) -> None:
     words = [inputs.positives, "--epochs", 2]
     assert not same(train(*words), train(*words, "--no-resample"))
+    assert same(train(*words), train(*words, "--resample"))
     words += ["--negatives", inputs.negatives]
     assert same(train(*words), train(*words, "--no-resample"))
 
