@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcnn.sequence.ragged import Ragged
@@ -33,6 +35,18 @@ class Settings:
     n_targets: int = 1
     both_strands: bool = True
     dropout: float = 0.0
+
+
+class Loss(Protocol):
+    """What a fit minimises, in the two forms that a network may ask for."""
+
+    def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
+        """Return each member's mean loss, shape (n_members,), differentiable by the scores."""
+
+    def with_gradient(
+        self, scores: NDArray[np.float32], targets: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return each member's mean loss and its gradient by the scores."""
 
 
 class Network(nn.Module, ABC):
@@ -65,6 +79,12 @@ class Network(nn.Module, ABC):
     def forward(self, inputs: Any) -> Tensor:
         """Return scores (logits, or the value for regression), shape (n_members, n, n_targets)."""
 
+    def add_gradients(self, inputs: Any, targets: Tensor, loss: Loss) -> Tensor:
+        """Add the gradient of each member's loss to its parameters' gradients; return the losses, (n_members,)."""
+        losses = loss(self(inputs), targets)
+        losses.backward(torch.ones_like(losses))  # type: ignore[no-untyped-call]
+        return losses.detach()
+
     def is_decayed(self, name: str) -> bool:
         """Say whether weight decay pulls this parameter towards 0: weights, not biases and thresholds."""
         return not name.endswith(("bias", "threshold"))
@@ -85,9 +105,10 @@ class Network(nn.Module, ABC):
     def keep(self, *shape: int) -> Tensor:
         """Return dropout's factors, shape (n_members, *shape): 0 for what is dropped, else 1 / (1 - dropout)."""
         kept = 1 - self.settings.dropout
-        device = self.output_bias.device
-        masks = [torch.empty(shape, device=device).bernoulli_(kept, generator=each) for each in self.generators]
-        return torch.stack(masks).div_(kept)
+        masks = torch.empty((len(self.generators), *shape), device=self.generators[0].device)
+        for mask, generator in zip(masks, self.generators, strict=True):
+            mask.bernoulli_(kept, generator=generator)
+        return masks.div_(kept)
 
     @torch.no_grad()
     def rescale(self, scale: Tensor, shift: Tensor) -> None:

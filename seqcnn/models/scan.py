@@ -9,9 +9,11 @@ beyond both ends.
 
 from __future__ import annotations
 
-from functools import cache
+import threading
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -23,6 +25,9 @@ SLICE: Final = 128
 
 BLOCK_BYTES: Final = 1 << 21
 """Window scores held at a time: more fall out of the cache, fewer are not worth the calls."""
+
+FEW: Final = 1 << 19
+"""Scores below which a second thread is not worth its start."""
 
 LONG_WORDS_FROM: Final = 1 << 15
 """Windows in a batch from which four-letter words (a table of 625 rows a group) beat three-letter ones (125)."""
@@ -69,7 +74,7 @@ class Pooled(NamedTuple):
 
 
 @cache
-def _words(word: int) -> Tensor:
+def words(word: int) -> Tensor:
     """Return the one-hot form of all words of this many bases, shape (5^word, word * 4), N = 0.25."""
     with torch.inference_mode(False):  # else a table first used for predictions could not be trained with
         base = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)])
@@ -94,14 +99,14 @@ def build_table(filters: Tensor, word: int) -> Tensor:
     if n_groups * word != kernel_size:
         filters = functional.pad(filters, (0, n_groups * word - kernel_size))
     by_base = filters.view(width, 4, n_groups, word).permute(3, 1, 2, 0).reshape(word * 4, n_groups * width)
-    return torch.mm(_words(word), by_base).view(-1, width)
+    return torch.mm(words(word), by_base).view(-1, width)
 
 
 def table_to_filters(gradient: Tensor, word: int, kernel_size: int) -> Tensor:
     """Return the gradient of filters, shape (width, 4, kernel_size), for that of their table: the transposed step."""
     width = gradient.shape[1]
     n_groups = -(-kernel_size // word)
-    by_base = torch.mm(_words(word).t(), gradient.view(5**word, n_groups * width))
+    by_base = torch.mm(words(word).t(), gradient.view(5**word, n_groups * width))
     filters = by_base.view(word, 4, n_groups, width).permute(3, 1, 2, 0).reshape(width, 4, n_groups * word)
     return filters[:, :, :kernel_size]
 
@@ -156,7 +161,34 @@ def _blocks(n: int, n_windows: int, width: int) -> range:
 def scan_scores(table: Tensor, rows: Tensor) -> Tensor:
     """Return every window's score, shape (n, n_windows, width), for table rows of shape (n, n_windows, n_groups)."""
     n, n_windows, n_groups = rows.shape
-    return functional.embedding_bag(rows.view(-1, n_groups), table, mode="sum").view(n, n_windows, -1)
+    bags = _bags(n * n_windows, n_groups)
+    return torch.embedding_bag(table, rows.view(-1), bags, False, 0)[0].view(n, n_windows, -1)
+
+
+_KEPT = threading.local()
+
+
+def _scratch(shape: torch.Size) -> Tensor:
+    """Return an int32 array to write to, a thread's same one at every call: a new one costs more than filling it."""
+    kept: Tensor | None = getattr(_KEPT, "array", None)
+    if kept is None or kept.shape != shape:
+        with torch.inference_mode(False):
+            kept = _KEPT.array = torch.empty(shape, dtype=torch.int32)
+    return kept
+
+
+@cache
+def _numbers(n_windows: int) -> Tensor:
+    """Return the number of each window, shape (n_windows, 1)."""
+    with torch.inference_mode(False):
+        return torch.arange(n_windows, dtype=torch.int32)[:, None]
+
+
+@lru_cache(maxsize=8)
+def _bags(n: int, n_groups: int) -> Tensor:
+    """Return where each of n bags of n_groups rows begins."""
+    with torch.inference_mode(False):
+        return torch.arange(0, n * n_groups, n_groups, dtype=torch.int32)
 
 
 def argmax_windows(scores: Tensor, maximum: Tensor) -> Tensor:
@@ -174,8 +206,12 @@ def argmax_windows(scores: Tensor, maximum: Tensor) -> Tensor:
     """
     n_windows = scores.shape[1]
     mask = (1 << (n_windows - 1).bit_length()) - 1
-    number = torch.arange(n_windows, dtype=torch.int32)[:, None]
-    keys = scores.view(torch.int32).bitwise_and(~mask).bitwise_or_(number)
+    keys = _scratch(scores.shape)
+    if scores.numel() < FEW:  # one thread's work: NumPy's calls cost less
+        np.bitwise_and(scores.numpy().view(np.int32), np.int32(~mask), out=keys.numpy())
+    else:
+        torch.bitwise_and(scores.view(torch.int32), ~mask, out=keys)
+    keys.bitwise_or_(_numbers(n_windows))
     position = keys.view(torch.float32).amax(1).view(torch.int32).bitwise_and_(mask).to(torch.int64)
     found = scores.gather(1, position[:, None])[:, 0]
     if not torch.equal(found, maximum):

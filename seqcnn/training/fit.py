@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,10 +20,10 @@ from seqcnn.models.predict import member_scores
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
 from seqcnn.training.metrics import validation_score
-from seqcnn.training.objectives import losses
+from seqcnn.training.objectives import Objective, losses
 from seqcnn.training.optimiser import Rates, create
 
-GATHER: Final = 1024
+GATHER: Final = 4096
 """Examples brought together at a time; a batch is a part of them."""
 
 
@@ -122,8 +121,7 @@ def fit(
     if valid is not None and (valid.targets is None or np.isnan(valid.targets).all()):
         valid = None
     targets = torch.from_numpy(train.targets).to(device)
-    complete = not bool(targets.isnan().any())
-    each_member = torch.ones(network.settings.n_members, device=device)
+    objective = Objective(plan.task, positive_weight, complete=not bool(targets.isnan().any()))
     n_batches = math.ceil(len(train) / plan.batch_size)
     steps = create(plan.optimiser, network, plan.rates, plan.epochs * n_batches, plan.schedule)
     best = _Best(steps.weights, steps.member, plan.patience)
@@ -135,12 +133,9 @@ def fit(
         network.train()
         seen: list[Tensor] = []
         firsts: list[int] = []
-        for rows, inputs in _ahead(_batches(network, sequences, order, plan.batch_size)):
-            wanted = targets[torch.from_numpy(rows).to(device)]
-            loss = losses(plan.task, network(inputs), wanted, positive_weight, complete=complete)
-            loss.backward(each_member)  # type: ignore[no-untyped-call]
+        for rows, inputs in _batches(network, sequences, order, plan.batch_size):
+            seen.append(network.add_gradients(inputs, targets[torch.from_numpy(rows).to(device)], objective))
             steps.step()
-            seen.append(loss.detach())
             firsts.append(int(rows[0]))
             if on_batch is not None:
                 on_batch(min(len(train), len(seen) * plan.batch_size), len(train), seen[-1])
@@ -186,8 +181,8 @@ def refresh(examples: Examples, seed: int, round_number: int) -> Ragged:
     return Ragged(data, examples.sequences.offsets)
 
 
-def _batches(network: Network, sequences: Ragged, order: NDArray[np.intp], batch_size: int) -> Iterator[list[Batch]]:
-    """Yield the batches of one gathering after another; where lengths differ, a batch holds neighbours in length."""
+def _batches(network: Network, sequences: Ragged, order: NDArray[np.intp], batch_size: int) -> Iterator[Batch]:
+    """Yield the batches; where lengths differ, a batch holds neighbours in length of one gathering."""
     lengths = sequences.lengths
     gather = max(1, GATHER // batch_size) * batch_size
     device = network.output_bias.device
@@ -197,24 +192,13 @@ def _batches(network: Network, sequences: Ragged, order: NDArray[np.intp], batch
         if equal:
             inputs = network.prepare(*to_tensors(sequences.take(rows), device), batch_size)
             parts = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
-            yield list(zip(parts, inputs, strict=True))
+            yield from zip(parts, inputs, strict=True)
             continue
         rows = rows[np.argsort(lengths[rows], kind="stable")]
-        parts = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
-        yield [
-            (part, inputs)
-            for part in parts
-            for inputs in network.prepare(*to_tensors(sequences.take(part), device), batch_size)
-        ]
-
-
-def _ahead(gatherings: Iterator[list[Batch]]) -> Iterator[Batch]:
-    """Yield batches while the next gathering is made in another thread."""
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        coming = pool.submit(next, gatherings, None)
-        while (batches := coming.result()) is not None:
-            coming = pool.submit(next, gatherings, None)
-            yield from batches
+        for i in range(0, len(rows), batch_size):
+            part = rows[i : i + batch_size]
+            for inputs in network.prepare(*to_tensors(sequences.take(part), device), batch_size):
+                yield part, inputs
 
 
 def _check_finite(losses_seen: Tensor, firsts: Sequence[int], train: Examples, epoch: int) -> None:

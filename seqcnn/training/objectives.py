@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 TASKS: Final = ("binary", "regression")
+
+Array = NDArray[np.float32]
 
 
 def losses(
@@ -44,6 +49,44 @@ def losses(
         return each.mean((1, 2))
     there = ~targets.isnan()
     return (each * there).sum((1, 2)) / there.sum().clamp(min=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The loss of a fit, see :func:`losses`.
+
+    Parameters
+    ----------
+    task : {"binary", "regression"}
+    positive_weight : Tensor, shape (n_targets,), or None
+    complete : bool
+        No target is missing.
+    """
+
+    task: str
+    positive_weight: Tensor | None = None
+    complete: bool = False
+
+    def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
+        """Return each member's mean loss, shape (n_members,), differentiable."""
+        return losses(self.task, scores, targets, self.positive_weight, complete=self.complete)
+
+    def with_gradient(self, scores: Array, targets: Array) -> tuple[Array, Array]:
+        """Return the same, and the gradient by the scores, shape (n_members, n, n_targets), in NumPy."""
+        wanted = targets if self.complete else np.nan_to_num(targets)
+        if self.task == "binary":
+            each: Array = np.logaddexp(0, scores) - wanted * scores
+            slope: Array = np.exp(-np.logaddexp(0, -scores)) - wanted
+            if self.positive_weight is not None:
+                weight = 1 + (self.positive_weight.numpy() - 1) * wanted
+                each, slope = each * weight, slope * weight
+        else:
+            each, slope = np.square(scores - wanted), 2 * (scores - wanted)
+        if self.complete:
+            return each.sum((1, 2)) / np.float32(targets.size), slope / np.float32(targets.size)
+        there = ~np.isnan(targets)
+        n_there = np.float32(max(1, int(np.count_nonzero(there))))
+        return (each * there).sum((1, 2)) / n_there, slope * there / n_there
 
 
 def balance(targets: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ def test_no_sequences(network: Network) -> None:
 def test_predicting_first_does_not_spoil_training(network: Network) -> None:
     """What predictions leave in a cache can be trained with."""
     sequences = random_sequences(5, [40] * 8)
-    scan._words.cache_clear()
+    scan.words.cache_clear()
     member_scores(network, sequences)
     for inputs in network.prepare(*to_tensors(sequences, torch.device("cpu")), 8):
         network(inputs).sum().backward()

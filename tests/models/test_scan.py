@@ -25,7 +25,7 @@ KERNELS = [1, 2, 3, 5, 7, 10, 11, 13, 16, 22, 24, 25, 29, 30]
 
 
 @pytest.fixture
-def use_words(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def usewords(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Fix the bases per table row, which otherwise follows from the size of the batch."""
     return lambda word: monkeypatch.setattr(module, "LONG_WORDS_FROM", {3: NEVER, 4: ALWAYS}[word])
 
@@ -103,9 +103,9 @@ def check_scan(filters: Tensor, threshold: Tensor, rows: Sequence[Codes], mean: 
 @pytest.mark.parametrize("mean", [False, True])
 @pytest.mark.parametrize("kernel_size", KERNELS)
 def test_scan_is_a_convolution(
-    kernel_size: int, mean: bool, word: int, use_words: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+    kernel_size: int, mean: bool, word: int, usewords: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_words(word)
+    usewords(word)
     monkeypatch.setattr(module, "BLOCK_BYTES", 1 << 15)  # several blocks
     rng = np.random.default_rng([kernel_size, word])
     rows = random_rows(rng, [1, 2, 300, *rng.integers(1, 120, 6).tolist()])
@@ -126,8 +126,8 @@ def test_convolution_path(kernel_size: int, ragged: bool, mean: bool) -> None:
 @WORDS
 @pytest.mark.parametrize("mean", [False, True])
 @pytest.mark.parametrize("width", [1, 127, 128, 129, 300])
-def test_width_across_slices(width: int, mean: bool, word: int, use_words: Callable[[int], None]) -> None:
-    use_words(word)
+def test_width_across_slices(width: int, mean: bool, word: int, usewords: Callable[[int], None]) -> None:
+    usewords(word)
     rng = np.random.default_rng(width)
     check_scan(*random_filters(width, 11), random_rows(rng, [30, 30, 30, 30]), mean)
     check_scan(*random_filters(width, 11), random_rows(rng, [5, 30, 17]), mean)
@@ -135,17 +135,17 @@ def test_width_across_slices(width: int, mean: bool, word: int, use_words: Calla
 
 @WORDS
 @pytest.mark.parametrize("mean", [False, True])
-def test_repeats(mean: bool, word: int, use_words: Callable[[int], None]) -> None:
+def test_repeats(mean: bool, word: int, usewords: Callable[[int], None]) -> None:
     """Ties between windows of the same letters; the gradient is the same whichever wins."""
-    use_words(word)
+    usewords(word)
     rows = [np.tile(np.array(unit, dtype=np.uint8), 30)[:61] for unit in ([0], [4], [0, 3], [1, 2, 0], [3, 1, 2, 0, 4])]
     check_scan(*random_filters(6, 10), rows, mean)
     check_scan(*random_filters(6, 10), [row[: 61 - 13 * i] for i, row in enumerate(rows)], mean)
 
 
 @WORDS
-def test_all_n_scores_the_mean_of_each_column(word: int, use_words: Callable[[int], None]) -> None:
-    use_words(word)
+def test_all_n_scores_the_mean_of_each_column(word: int, usewords: Callable[[int], None]) -> None:
+    usewords(word)
     filters, _ = random_filters(5, 7)
     windows = find_windows(torch.full((1, 20), N_CODE, dtype=torch.uint8), None, 7)
     torch.testing.assert_close(scan(filters, windows).maximum[0], filters.sum((1, 2)) / 4)
@@ -153,9 +153,9 @@ def test_all_n_scores_the_mean_of_each_column(word: int, use_words: Callable[[in
 
 @WORDS
 @pytest.mark.parametrize("mean", [False, True])
-def test_tied_windows_share_out_the_gradient_once(mean: bool, word: int, use_words: Callable[[int], None]) -> None:
+def test_tied_windows_share_out_the_gradient_once(mean: bool, word: int, usewords: Callable[[int], None]) -> None:
     """All filters 0: every window ties, and each (sequence, filter) gives its gradient to one of them."""
-    use_words(word)
+    usewords(word)
     codes, lengths = rectangle(random_rows(np.random.default_rng(1), [3, 50, 20]))
     filters = torch.zeros(4, 4, 9, requires_grad=True)
     pooled = scan(filters, find_windows(codes, lengths, 9), threshold=torch.ones(4) if mean else None)
@@ -178,12 +178,12 @@ def test_short_beside_very_long(mean: bool) -> None:
         torch.testing.assert_close(got.average.double(), average, rtol=2e-6, atol=1e-6)
 
 
-def test_both_words_and_convolution_agree_on_a_full_batch(use_words: Callable[[int], None]) -> None:
+def test_bothwords_and_convolution_agree_on_a_full_batch(usewords: Callable[[int], None]) -> None:
     codes, lengths = rectangle(random_rows(np.random.default_rng(2), [101] * 256))
     filters, threshold = random_filters(32, 24)
     by_convolution = scan_by_convolution(filters, codes, lengths, threshold=threshold)
     for word in (3, 4):
-        use_words(word)
+        usewords(word)
         windows = find_windows(codes, lengths, 24)
         assert windows.word == word
         assert windows.counts is None
@@ -193,8 +193,8 @@ def test_both_words_and_convolution_agree_on_a_full_batch(use_words: Callable[[i
 
 
 @WORDS
-def test_parts_of_a_batch_score_as_the_whole(word: int, use_words: Callable[[int], None]) -> None:
-    use_words(word)
+def test_parts_of_a_batch_score_as_the_whole(word: int, usewords: Callable[[int], None]) -> None:
+    usewords(word)
     codes, lengths = rectangle(random_rows(np.random.default_rng(3), [9, 30, 4, 22, 30, 1, 17]))
     filters, threshold = random_filters(7, 6)
     windows = find_windows(codes, lengths, 6)
@@ -206,7 +206,7 @@ def test_parts_of_a_batch_score_as_the_whole(word: int, use_words: Callable[[int
         torch.testing.assert_close(torch.cat(averages), whole.average, rtol=1e-6, atol=1e-6)
 
 
-def test_long_words_from_a_large_batch() -> None:
+def test_longwords_from_a_large_batch() -> None:
     codes = torch.zeros(300, 100, dtype=torch.uint8)
     n_windows = 100 + 24 - 1
     small = module.LONG_WORDS_FROM // n_windows

@@ -378,7 +378,9 @@ def test_rows_and_inputs_belong_together() -> None:
 
 def test_watcher() -> None:
     calls: list[tuple[int, int, float]] = []
-    fit(make([1]), simulate(40), None, plan(epochs=2), on_batch=lambda *given: calls.append(given))
+    fit(
+        make([1]), simulate(40), None, plan(epochs=2), on_batch=lambda i, n, losses: calls.append((i, n, float(losses)))
+    )
     assert [call[:2] for call in calls] == [(16, 40), (32, 40), (40, 40)] * 2
     assert all(np.isfinite(call[2]) for call in calls)
 

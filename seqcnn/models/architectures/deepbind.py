@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcnn.errors import UsageError
-from seqcnn.models import network
+from seqcnn.models import cpu_step, network
 from seqcnn.models.scan import Pooled, Windows, find_windows, scan, scan_by_convolution
 
 POOLINGS: Final = ("max", "max-average")
@@ -74,6 +74,7 @@ class Model(network.Network):
             self.hidden_bias = nn.Parameter(torch.zeros(m, 1, h))
         self.output_weight = nn.Parameter(torch.empty(m, h or features, t))
         self.output_bias = nn.Parameter(torch.zeros(m, t))
+        self._step: tuple[tuple[int, int], cpu_step.Step] | None = None
 
     def initialise(self) -> None:
         """Draw filters and weights uniformly within 1 / sqrt(inputs), biases 0."""
@@ -97,6 +98,21 @@ class Model(network.Network):
             for start in range(0, len(codes), batch_size):
                 part = slice(start, start + batch_size)
                 yield codes[part], None if lengths is None else lengths[part]
+
+    def hidden_layer(self) -> tuple[nn.Parameter, nn.Parameter] | None:
+        """Return weight and bias of the hidden layer, if there is one."""
+        return (self.hidden_weight, self.hidden_bias) if self.settings.hidden else None
+
+    def add_gradients(self, inputs: Inputs, targets: Tensor, loss: network.Loss) -> Tensor:
+        """Do as the base class says; on the CPU, with maximum pooling, in a faster way."""
+        settings = self.settings
+        if not isinstance(inputs, Windows) or settings.pooling != "max" or self.filters.grad is None:
+            return super().add_gradients(inputs, targets, loss)
+        place = (self.filters.data_ptr(), self.filters.grad.data_ptr())
+        if self._step is None or self._step[0] != place:
+            strands = 2 if settings.both_strands else 1
+            self._step = place, cpu_step.Step(self, strands=strands, dropout=settings.dropout > 0)
+        return torch.from_numpy(self._step[1].add_gradients(inputs, targets.numpy(), loss.with_gradient))
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Score a batch, shape (n_members, n, n_targets).

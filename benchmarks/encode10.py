@@ -1,0 +1,62 @@
+"""Accuracy on ten ENCODE ChIP-seq sets in DeepBind's own files: `seqcnn train` on X_AC, `seqcnn evaluate` on X_B.
+
+    python benchmarks/encode10.py FOLDER [--preset NAME] [--seed N] [--only NAME,...]
+
+FOLDER holds the files ``*_AC.seq.gz`` (positives to train on) and ``*_B.seq.gz`` (500 positives and 500 dinucleotide
+shuffles to test on) of the DeepBind code release (Alipanahi et al. 2015, doi:10.1038/nbt.3300). Options are the
+defaults. Prints a Markdown table beside a plain PyTorch DeepBind (16 filters, AdamW, 15 epochs) on the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PLAIN = {
+    "ARID3A": 0.873, "CTCFL": 0.984, "ELK1": 0.954, "FOXA1": 0.982, "GABPA": 0.985,
+    "MYC": 0.894, "REST": 0.998, "SP1": 0.896, "USF1": 0.994, "ZBTB7A": 0.872,
+}  # fmt: skip
+
+
+def run(*arguments: str | Path) -> None:
+    subprocess.run([sys.executable, "-m", "seqcnn", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--only", default=",".join(PLAIN))
+    given = parser.parse_args()
+    print("| protein | AUROC | 95% interval | AUPRC | plain PyTorch AUROC | difference | training |")
+    print("|---|---|---|---|---|---|---|")
+    areas, peers = [], []
+    for protein in given.only.split(","):
+        train = next(given.folder.glob(f"{protein}_*_AC.seq.gz"))
+        test = next(given.folder.glob(f"{protein}_*_B.seq.gz"))
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            run("train", train, "-o", f"{folder}/run", "--seed", given.seed, "--preset", given.preset, "--quiet")
+            seconds = time.perf_counter() - began
+            run("evaluate", f"{folder}/run", test, "-o", f"{folder}/test.json", "--quiet")
+            metrics = json.loads(Path(f"{folder}/test.json").read_text())["metrics"]["Bound"]
+        area = metrics["auroc"]
+        areas.append(area["value"])
+        peers.append(PLAIN[protein])
+        print(
+            f"| {protein} | {area['value']:.3f} | {area['low']:.3f} to {area['high']:.3f} "
+            f"| {metrics["auprc"]['value']:.3f} | {PLAIN[protein]:.3f} | {area['value'] - PLAIN[protein]:+.3f} | {seconds:.0f} s |",
+            flush=True,
+        )
+    mean, plain = sum(areas) / len(areas), sum(peers) / len(peers)
+    print(f"| mean | {mean:.4f} | | | {plain:.3f} | {mean - plain:+.3f} | |")
+
+
+if __name__ == "__main__":
+    main()
