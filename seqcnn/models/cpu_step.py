@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcnn.models.scan import Windows, max_pool, words
+from seqcnn.models import threads
+from seqcnn.models.scan import FEW, Windows, max_pool, words
 
 Array = NDArray[np.float32]
 LossAndGradient = Callable[[Array, Array], tuple[Array, Array]]
@@ -81,8 +82,7 @@ class Step:
         """
         members, strands, n_filters = self.members, self.strands, self.n_filters
         table = self._build_table(windows.word)
-        maximum, position = max_pool(torch.from_numpy(table), windows.rows, with_position=True)
-        assert position is not None
+        maximum, position = _scan(torch.from_numpy(table), windows.rows)
         n = len(maximum)
         above = maximum.numpy().reshape(n, strands, members, n_filters) - self.threshold
         x = np.maximum(above, 0, out=above).transpose(2, 0, 1, 3)
@@ -151,6 +151,19 @@ class Step:
             self.grad_hidden_bias += of_x.sum(1, keepdims=True)
             of_x = of_x @ self.hidden_weight.transpose(0, 2, 1)
         return losses, of_x
+
+
+def _scan(table: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return maxima and their windows; each thread takes a share of the sequences if there is enough to do."""
+    n, n_windows, _ = rows.shape
+    pieces = min(n, threads.count(), n * n_windows * table.shape[1] // FEW)
+    parts = rows.tensor_split(pieces) if pieces > 1 else [rows]
+    found = threads.run(lambda part: max_pool(table, part, with_position=True), parts)
+    if len(found) == 1:
+        maximum, position = found[0]
+        assert position is not None
+        return maximum, position
+    return torch.cat([each[0] for each in found]), torch.cat([each[1] for each in found if each[1] is not None])
 
 
 def _of_table(of_features: Array, windows: Windows, position: NDArray[np.int64]) -> Array:

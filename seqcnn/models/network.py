@@ -67,6 +67,11 @@ class Network(nn.Module, ABC):
         self.settings = settings
         self.generators: list[torch.Generator] = []
 
+    @property
+    def threads_itself(self) -> bool:
+        """Whether training steps divide their work among threads by themselves, see :mod:`seqcnn.models.threads`."""
+        return False
+
     @abstractmethod
     def initialise(self) -> None:
         """Draw the initial weights of each member from its generator."""

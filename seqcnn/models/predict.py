@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqcnn.models import threads
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.sequence.ragged import Ragged
 
@@ -47,9 +47,9 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
             out[:, rows] = network(inputs).cpu().numpy()
 
     batches = list(_batches(sequences.lengths, batch_size))
-    n_threads = min(torch.get_num_threads(), len(batches)) if device.type == "cpu" else 1
-    if n_threads > 1:
-        _in_threads(score, batches, n_threads)
+    if device.type == "cpu" and len(batches) > 1:
+        with threads.taken_over():
+            threads.run(score, batches)
     else:
         for rows in batches:
             score(rows)
@@ -73,17 +73,6 @@ def _batches(lengths: NDArray[np.int64], batch_size: int | None) -> Iterator[sli
             stop = start + int(np.count_nonzero(fits))
             yield order[start:stop]
         start = stop
-
-
-def _in_threads(score: Callable[[slice | NDArray[np.intp]], None], batches: list[Any], n_threads: int) -> None:
-    """Score batches in threads of one worker each."""
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for done in [pool.submit(score, rows) for rows in batches]:
-                done.result()
-    finally:
-        torch.set_num_threads(before)  # the number also holds for threads that begin later
 
 
 def predict(network: Network, sequences: Ragged, batch_size: int | None = None) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.errors import TrainingError
+from seqcnn.models import threads
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.models.predict import member_scores
 from seqcnn.sequence.ragged import Ragged
@@ -116,6 +118,19 @@ def fit(
     TrainingError
         If the loss is not finite; names the epoch, the batch and its first example.
     """
+    with threads.taken_over() if network.threads_itself else nullcontext():
+        return _fit(network, train, valid, plan, positive_weight, on_batch, on_epoch)
+
+
+def _fit(
+    network: Network,
+    train: Examples,
+    valid: Examples | None,
+    plan: Plan,
+    positive_weight: Tensor | None,
+    on_batch: Watcher | None,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> History:
     device = network.output_bias.device
     assert train.targets is not None
     if valid is not None and (valid.targets is None or np.isnan(valid.targets).all()):

@@ -33,19 +33,19 @@ class TrainOptions:
 
     Parameters
     ----------
-    architecture : str
     n_filters, kernel_size, hidden, pooling, dropout
         See :class:`seqcnn.models.architectures.deepbind.Settings`.
     members : int
         Networks trained side by side and averaged.
+    batch_size, optimiser, schedule, learning_rate, weight_decay, momentum
+        See :class:`seqcnn.training.fit.Plan`.
+    architecture : str
     strands : {"both", "one"} or None
         None: both for DNA, one for RNA.
     task : {"binary", "regression"} or None
         None: binary if every target is 0 or 1.
     epochs : int or None
         None: so many that about :data:`EXAMPLES_SEEN` examples are seen.
-    batch_size, optimiser, schedule, learning_rate, weight_decay, momentum
-        See :class:`seqcnn.training.fit.Plan`.
     patience : int
         Epochs without a better validation score after which training stops; 0 for never.
     balance : bool
@@ -55,7 +55,6 @@ class TrainOptions:
     seed : int
     """
 
-    architecture: str
     n_filters: int
     kernel_size: int
     hidden: int
@@ -68,6 +67,7 @@ class TrainOptions:
     learning_rate: float
     weight_decay: float
     momentum: float
+    architecture: str = "deepbind"
     strands: str | None = None
     task: str | None = None
     epochs: int | None = None

@@ -99,6 +99,11 @@ class Model(network.Network):
                 part = slice(start, start + batch_size)
                 yield codes[part], None if lengths is None else lengths[part]
 
+    @property
+    def threads_itself(self) -> bool:
+        """On the CPU, with maximum pooling."""
+        return self.output_bias.device.type == "cpu" and self.settings.pooling == "max"
+
     def hidden_layer(self) -> tuple[nn.Parameter, nn.Parameter] | None:
         """Return weight and bias of the hidden layer, if there is one."""
         return (self.hidden_weight, self.hidden_bias) if self.settings.hidden else None

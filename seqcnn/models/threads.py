@@ -1,0 +1,61 @@
+"""CPU threads that are given whole pieces of work, instead of a share of every small operation.
+
+The threads of OpenMP and of BLAS libraries meet at the end of every operation and wait there busily. Where others use
+the machine too, one that is kept from running costs a time slice, some milliseconds, at each of thousands of
+operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from threadpoolctl import threadpool_limits
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+_pool: ThreadPoolExecutor | None = None
+_workers = 1
+
+
+@contextmanager
+def taken_over() -> Iterator[int]:
+    """Let operations run on one thread each, and give the threads they would have used to :func:`run`.
+
+    Yields
+    ------
+    int
+        The number of threads: :func:`torch.get_num_threads` outside the block.
+    """
+    global _pool, _workers
+    if _pool is not None:
+        yield _workers
+        return
+    n_threads = torch.get_num_threads()
+    with (
+        threadpool_limits(1),
+        ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        torch.set_num_threads(1)
+        _pool, _workers = pool, n_threads
+        try:
+            yield n_threads
+        finally:
+            _pool, _workers = None, 1
+            torch.set_num_threads(n_threads)
+
+
+def count() -> int:
+    """Return how many threads :func:`run` uses now."""
+    return _workers
+
+
+def run(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+    """Do work on each part, in the threads of :func:`taken_over` if inside of it; return the results in order."""
+    if _pool is None or _workers == 1 or len(parts) == 1:
+        return [work(part) for part in parts]
+    return list(_pool.map(work, parts))
