@@ -49,9 +49,11 @@ def main() -> None:
         area = metrics["auroc"]
         areas.append(area["value"])
         peers.append(PLAIN[protein])
+        peer, precision = PLAIN[protein], metrics["auprc"]["value"]
+        interval = f"{area['low']:.3f} to {area['high']:.3f}"
         print(
-            f"| {protein} | {area['value']:.3f} | {area['low']:.3f} to {area['high']:.3f} "
-            f"| {metrics["auprc"]['value']:.3f} | {PLAIN[protein]:.3f} | {area['value'] - PLAIN[protein]:+.3f} | {seconds:.0f} s |",
+            f"| {protein} | {area['value']:.3f} | {interval} | {precision:.3f} | {peer:.3f} "
+            f"| {area['value'] - peer:+.3f} | {seconds:.0f} s |",
             flush=True,
         )
     mean, plain = sum(areas) / len(areas), sum(peers) / len(peers)

@@ -15,8 +15,10 @@ from seqcnn.dataset.split import SplitOptions, assign
 from seqcnn.models import device as devices
 from seqcnn.models import modelfile
 from seqcnn.models.predict import predict
-from seqcnn.sequence import alphabet, shuffle
-from seqcnn.sequence.ragged import encode_all, from_text
+from seqcnn.sequence import alphabet as letters
+from seqcnn.sequence import shuffle
+from seqcnn.sequence.alphabet import LETTERS
+from seqcnn.sequence.ragged import Ragged, encode_all, from_text
 from seqcnn.training.presets import PRESETS
 from seqcnn.training.train import TrainOptions, train
 
@@ -55,10 +57,12 @@ class Predictor:
 
         Raises
         ------
+        TypeError
+            If `sequences` is one string.
         ValueError
             If a letter is not an IUPAC nucleotide letter.
         """
-        return predict(self.model.network, encode_all(sequences))
+        return predict(self.model.network, _encode(sequences))
 
     def predict_probability(self, sequences: Sequence[str]) -> NDArray[np.float64]:
         """Return the probability of binding, shape (n, n_targets).
@@ -70,7 +74,9 @@ class Predictor:
         """
         if self.model.task != "binary":
             raise ValueError(f"a {self.model.task} model predicts no probabilities")
-        probability: NDArray[np.float64] = 1 / (1 + np.exp(-self.predict(sequences).astype(np.float64)))
+        from scipy.special import expit
+
+        probability: NDArray[np.float64] = expit(self.predict(sequences).astype(np.float64))
         return probability
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -135,16 +141,18 @@ def fit(
     TypeError, ValueError, seqcnn.errors.SeqcnnError
         If the options are unknown, or the data cannot be trained on.
     """
-    values = np.asarray(targets, dtype=np.float32)
+    chosen = _options(preset, options)
+    if alphabet not in LETTERS:
+        raise ValueError(f"unknown alphabet {alphabet!r}; there are: {', '.join(LETTERS)}")
+    codes, values = _encode(sequences), np.asarray(targets, dtype=np.float32)
     values = values[:, None] if values.ndim == 1 else values
-    if len(values) != len(sequences):
-        raise ValueError(f"{len(sequences)} sequences, but {len(values)} targets")
-    known = {field.name for field in dataclasses.fields(TrainOptions)}
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise TypeError(f"unknown option {unknown[0]!r}; there are: {', '.join(sorted(known))}")
-    chosen = TrainOptions(**PRESETS[preset] | options)
-    codes = encode_all(sequences)
+    if values.ndim != 2 or len(values) != len(codes):
+        raise ValueError(f"{len(codes)} sequences, but targets of shape {np.shape(targets)}")
+    if not len(codes) or not codes.lengths.all():
+        raise ValueError(f"sequence {codes.lengths.argmin() + 1} is empty" if len(codes) else "there are no sequences")
+    called = list(target_names or [f"target_{i + 1}" for i in range(values.shape[1])])
+    if len(called) != values.shape[1]:
+        raise ValueError(f"{values.shape[1]} targets, but {len(called)} names for them")
     names = from_text(f"row_{i + 1}" for i in range(len(codes)))
     examples = Examples(codes, names, values, np.full(len(codes), Origin.GIVEN, dtype=np.uint8))
     both = (chosen.strands or ("both" if alphabet == "dna" else "one")) == "both"
@@ -154,7 +162,7 @@ def fit(
         examples,
         split,
         chosen,
-        target_names=list(target_names or [f"target_{i + 1}" for i in range(values.shape[1])]),
+        target_names=called,
         alphabet=alphabet,
         length=None,
         device=devices.find(device),
@@ -162,9 +170,27 @@ def fit(
     return Predictor(trained.model, trained.metrics)
 
 
+def _options(preset: str, options: dict[str, Any]) -> TrainOptions:
+    """Return the options of a preset, with others over them."""
+    if preset not in PRESETS:
+        raise ValueError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
+    known = {field.name for field in dataclasses.fields(TrainOptions)}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise TypeError(f"unknown option {unknown[0]!r}; there are: {', '.join(sorted(known))}")
+    return TrainOptions(**PRESETS[preset] | options)
+
+
+def _encode(sequences: Sequence[str]) -> Ragged:
+    """Encode sequences; one string would be read as sequences of one letter each."""
+    if isinstance(sequences, str):
+        raise TypeError("sequences is one string; give a list of strings")
+    return encode_all(sequences)
+
+
 def one_hot(sequence: str, n_value: float = 0.25) -> NDArray[np.float32]:
     """Return a sequence as one-hot, shape (4, length), rows A C G T/U; see :func:`seqcnn.sequence.alphabet.one_hot`."""
-    return alphabet.one_hot(alphabet.encode(sequence), n_value)
+    return letters.one_hot(letters.encode(sequence), n_value)
 
 
 def dinucleotide_shuffle(sequences: Sequence[str], seed: int = 0) -> list[str]:

@@ -30,11 +30,12 @@ def reading(given: Mapping[str, Any]) -> ReadOptions:
         split_column=given.get("split_column"),
         header=given["header"],
         label_pattern=given.get("label_pattern"),
+        likely_targets=given.get("likely_targets", ()),
     )
 
 
 def reading_for(model: Model, given: Mapping[str, Any], report: Reporter) -> ReadOptions:
-    """Return how inputs are read for a model: its alphabet, and its windows unless said otherwise.
+    """Return how inputs are read for a model: its alphabet, and its windows and targets unless said otherwise.
 
     Raises
     ------
@@ -48,12 +49,15 @@ def reading_for(model: Model, given: Mapping[str, Any], report: Reporter) -> Rea
         length = model.length
         if given["genome"] is not None:
             report.say(f"windows of {length} bp, as in training")
-    return reading({**given, "alphabet": model.alphabet, "length": length})
+    return reading({**given, "alphabet": model.alphabet, "length": length, "likely_targets": model.target_names})
 
 
-def negatives(given: Mapping[str, Any]) -> NegativeOptions:
-    """Return which negatives are made."""
-    return NegativeOptions(given["negatives"], given["negatives_ratio"], given["seed"])
+def negatives(given: Mapping[str, Any], task: str | None = None) -> NegativeOptions:
+    """Return which negatives are made: by themselves none for a model that predicts numbers."""
+    method = given["negatives"]
+    if method is None and task == "regression":
+        method = "none"
+    return NegativeOptions(method, given["negatives_ratio"], given["seed"])
 
 
 def input_paths(data: tuple[str, ...], given: Mapping[str, Any]) -> list[str | None]:

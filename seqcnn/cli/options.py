@@ -96,15 +96,16 @@ def reading(*, by_model: bool = False) -> Callable[[F], F]:
     )
 
 
-def labels() -> Callable[[F], F]:
-    """Where targets come from, and negatives."""
+def labels(*, by_model: bool = False) -> Callable[[F], F]:
+    """Where targets come from, and negatives; a model may know what its targets are called and whether they are 0/1."""
+    made = "gc for regions, dinucleotide for sequences"
     return _stack(
         option(
             "--target-column",
             metavar="COLUMN,...",
             callback=csv,
             help="Target columns of a table, by name or number.",
-            show_default="found by name",
+            show_default="those of the model's targets, or found by name" if by_model else "found by name",
         ),
         option(
             "--label-pattern",
@@ -116,7 +117,7 @@ def labels() -> Callable[[F], F]:
             metavar="METHOD|FILE",
             help="dinucleotide (exact shuffles), gc (genomic windows of like GC), flank (windows beside the peaks), "
             "none, or a file.",
-            show_default="none if the data hold negatives; else gc for regions, dinucleotide for sequences",
+            show_default=f"none if the data hold negatives{' or the model predicts numbers' * by_model}; else {made}",
         ),
         option(
             "--negatives-ratio",

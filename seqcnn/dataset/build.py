@@ -50,11 +50,14 @@ class Built:
     alphabet : {"dna", "rna"}
     negatives : str
         The method that was used; "none" if none were made.
+    labelled : bool
+        Whether every input says its targets itself; else examples were taken to be positives.
     """
 
     target_names: list[str]
     alphabet: str
     negatives: str
+    labelled: bool
 
 
 def open_sources(
@@ -132,7 +135,7 @@ def collect(
         for chunk in make_negatives(positives, method, options, reading, tally, len(target_names), peaks):
             tally.counts["negatives"] += len(chunk)
             sink.append(chunk)
-    return Built(target_names, sources[0].alphabet or "dna", method)
+    return Built(target_names, sources[0].alphabet or "dna", method, all(source.labelled for source in sources))
 
 
 def load(paths: Sequence[str], reading: ReadOptions, options: NegativeOptions, tally: Tally) -> tuple[Examples, Built]:

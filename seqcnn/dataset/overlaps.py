@@ -31,6 +31,20 @@ def overlapping(intervals: Intervals, others: Intervals) -> NDArray[np.bool_]:
     return covered.touches(*line.place(intervals))
 
 
+def clusters(intervals: Intervals) -> NDArray[np.int64]:
+    """Number intervals so that those which share a base, directly or through others, have one number; shape (n,)."""
+    _, chrom = np.unique(intervals.chrom.astype(str), return_inverse=True)
+    order = np.lexsort((intervals.start, chrom))
+    chrom, start, end = chrom[order], intervals.start[order], intervals.end[order]
+    # The chromosomes are put end to end, so that the furthest end so far is a running maximum.
+    begins = chrom * (int(end.max(initial=0)) + 1 - int(start.min(initial=0)))
+    reach = np.maximum.accumulate(end + begins)
+    fresh = np.append(True, (start + begins)[1:] >= reach[:-1])
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.cumsum(fresh) - 1
+    return number
+
+
 class Line:
     """All chromosomes end to end, so that a place in the genome is one number.
 

@@ -50,6 +50,8 @@ class ReadOptions:
         Columns of tables, by name or 1-based number.
     target_columns : tuple of str or None
         None: found by name; empty: no targets.
+    likely_targets : tuple of str
+        What the target columns are called where none are said, if the table has them all.
     header : bool or None
         Whether tables have one; None: found out.
     label_pattern : str or None
@@ -66,6 +68,7 @@ class ReadOptions:
     split_column: str | None = None
     header: bool | None = None
     label_pattern: str | None = None
+    likely_targets: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -176,6 +179,7 @@ class Source:
                 target_columns=wanted,
                 name_column=options.name_column,
                 split_column=options.split_column,
+                likely_targets=options.likely_targets,
                 header="auto" if options.header is None else options.header,
             )
             if table.target_names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcnn.dataset.chromosomes import reconcile
-from seqcnn.dataset.duplicates import duplicate_groups, keep_together
+from seqcnn.dataset.duplicates import keep_together
 from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.dataset.relatives import related_groups, shuffled_from
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.stream import open_input, shown_path
 
@@ -83,22 +85,22 @@ def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, see
     genomic negative, the part is drawn, in the shares of the others.
     """
     split = Split(np.full(len(examples), "train", dtype=object))
+    said = options.split_file is not None or examples.split is not None
     if options.split_file is not None:
         split.part = _from_file(examples, options.split_file)
     elif examples.split is not None:
         split.part = _from_column(examples.split)
     _fill_up(split, np.random.default_rng([seed, 4]))
     _by_chromosome(split, examples, options)
+    said = said or bool(options.valid_chroms or options.test_chroms)
     rng = np.random.default_rng([seed, 3])
-    if options.test_fraction and not (split.part == "test").any():
-        _draw(split.part, examples, "test", options.test_fraction, rng)
-    if options.valid_fraction and not (split.part == "valid").any():
-        _draw(split.part, examples, "valid", options.valid_fraction, rng)
-    groups = duplicate_groups(examples.sequences, both_strands)
-    split.part, moved = keep_together(split.part, groups)
-    split.counts["moved to keep near-duplicates together"] = moved
-    if moved:
-        split.notes.append(f"{moved:,} examples moved so that near-duplicates are in one part of the split")
+    parent = shuffled_from(examples)
+    own = parent < 0
+    for part, fraction in (("test", options.test_fraction), ("valid", options.valid_fraction)):
+        if fraction and not (split.part == part).any():
+            _draw(split.part, examples, part, fraction, own, rng)
+    _keep_together(split, related_groups(examples, both_strands), own, said=said)
+    split.part[~own] = split.part[parent[~own]]
     for part in PARTS:
         split.counts[part] = int(np.count_nonzero(split.part == part))
     wanted = {
@@ -109,6 +111,27 @@ def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, see
         if asked and not split.counts[part]:
             split.notes.append(f"no examples are left for {part}: too few, or near-duplicates of training examples")
     return split
+
+
+def _keep_together(split: Split, groups: NDArray[np.int64], counted: NDArray[np.bool_], *, said: bool) -> None:
+    """Move near-duplicates and overlapping windows into one part.
+
+    Where the user has said the parts, only toward training: nothing gets into a held-out part that was not put there.
+    """
+    before = split.part.copy()
+    if said:
+        rank = np.array([PARTS.index(part) for part in before.tolist()])
+        lowest = np.full(int(groups.max(initial=0)) + 1, len(PARTS))
+        np.minimum.at(lowest, groups, rank)
+        split.part = np.array(PARTS, dtype=object)[lowest[groups]]
+    else:
+        split.part, _ = keep_together(before, groups)
+    changed = (before != split.part) & counted
+    split.counts["moved to keep near-duplicates together"] = int(np.count_nonzero(changed))
+    ways = Counter(f"{a} to {b}" for a, b in zip(before[changed].tolist(), split.part[changed].tolist(), strict=True))
+    if ways:
+        counts = ", ".join(f"{n:,} from {way}" for way, n in sorted(ways.items()))
+        split.notes.append(f"near-duplicates and overlapping windows are in one part of the split: {counts} moved")
 
 
 def _fill_up(split: Split, rng: np.random.Generator) -> None:
@@ -203,10 +226,17 @@ def on_chromosomes(examples: Examples, chroms: Sequence[str], notes: list[str]) 
     return np.isin(examples.windows.chrom.astype(str), [names[name] for name in chroms])
 
 
-def _draw(part: NDArray[Any], examples: Examples, name: str, fraction: float, rng: np.random.Generator) -> None:
-    """Move a share of the training examples of each class to a part."""
+def _draw(
+    part: NDArray[Any],
+    examples: Examples,
+    name: str,
+    fraction: float,
+    own: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> None:
+    """Move a share of the training examples of each class to a part; shuffles, which are not `own`, follow later."""
     assert examples.targets is not None
-    left = part == "train"
+    left = (part == "train") & own
     first = examples.targets[:, 0]
     classes = np.where(np.isin(first, (0, 1)), first, 2)
     for value in np.unique(classes[left]):

@@ -93,4 +93,6 @@ def _is_stream(path: Path) -> bool:
 
 def describe(error: OSError) -> str:
     """Return the plain words of an operating-system error."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "no space left on the device"
     return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -116,6 +116,7 @@ def read_table(
     target_columns: Sequence[str] | None = None,
     name_column: str | None = None,
     split_column: str | None = None,
+    likely_targets: Sequence[str] = (),
     header: Header = "auto",
     chunk_rows: int = CHUNK_ROWS,
 ) -> TableReader:
@@ -131,6 +132,8 @@ def read_table(
         Name, or number from 1, of a column.
     target_columns : sequence of str, optional
         Names or numbers; empty for none.
+    likely_targets : sequence of str
+        Names of the target columns where `target_columns` is None and the table has them all.
     header : {"auto", True, False}
         Whether the first line holds the names of the columns.
     chunk_rows : int
@@ -152,7 +155,7 @@ def read_table(
     comment, head = _head(lines)
     if not head:
         raise InputError("table holds no rows", shown)
-    wanted = Wanted(sequence_column, target_columns, name_column, split_column)
+    wanted = Wanted(sequence_column, target_columns, name_column, split_column, likely_targets)
     layout = find_layout(head, comment, wanted, header, shown)
     rows = head[1:] if layout.has_header and not layout.header_is_comment else head
     return TableReader(chain(rows, lines), layout, shown, chunk_rows)

@@ -29,16 +29,20 @@ class Wanted:
         None: found as :func:`find_layout` says (`split`: there is none).
     targets : sequence of str, optional
         None: found as :func:`find_layout` says; empty: none.
+    likely : sequence of str
+        Names of columns that are the targets, where `targets` is None and all of them are there.
     """
 
     sequence: str | None = None
     targets: Sequence[str] | None = None
     name: str | None = None
     split: str | None = None
+    likely: Sequence[str] = ()
 
     def all(self) -> list[str]:
-        """Return every column that is asked for."""
-        return [c for c in (self.sequence, *(self.targets or ()), self.name, self.split) if c is not None]
+        """Return every column that is asked for, or likely to be there."""
+        targets = self.likely if self.targets is None else self.targets
+        return [c for c in (self.sequence, *targets, self.name, self.split) if c is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +97,10 @@ def find_layout(
     Returns
     -------
     Layout
-        By default the sequence is the column called so, or else the only one that looks like sequences; the target is
-        the one column called as in :data:`TARGET_NAMES` or, in a table without header, the first column of numbers
-        after the sequence, or else before it; the name is the column called as in :data:`ROW_NAMES`.
+        By default the sequence is the column called so, or else the only one that looks like sequences; the targets are
+        the columns that are likely, if all are there; otherwise the target is the one column called as in
+        :data:`TARGET_NAMES` or, in a table without header, the first column of numbers after the sequence, or else
+        before it; the name is the column called as in :data:`ROW_NAMES`.
 
     Raises
     ------
@@ -122,6 +127,8 @@ def find_layout(
     split = finder.optional(wanted.split, (), "split")
     if wanted.targets is not None:
         targets = [finder.asked(target, "target") for target in wanted.targets]
+    elif wanted.likely and all(columns.count(target) == 1 for target in wanted.likely):
+        targets = [columns.index(target) for target in wanted.likely]
     elif names is None:
         taken = {sequence, name, split}
         numeric = [i for i in range(len(columns)) if i not in taken and any(map(_is_number, _column(cells, i)))]

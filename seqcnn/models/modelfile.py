@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from seqcnn.errors import ModelFileError, OutputError, UsageError
-from seqcnn.formats.output import atomic_path
+from seqcnn.formats.output import atomic_path, describe
 from seqcnn.models import architectures
 from seqcnn.models.network import Network
 from seqcnn.sequence.alphabet import LETTERS
@@ -72,7 +73,9 @@ def save(model: Model, path: str | PathLike[str]) -> None:
         try:
             save_file(tensors, temporary, metadata=metadata)
         except SafetensorError as error:
-            raise OutputError(f"{path}: cannot write ({error})") from error
+            number = re.search(r"os error (\d+)", str(error))
+            why = describe(OSError(int(number[1]), "")) if number else str(error)
+            raise OutputError(f"{path}: cannot write ({why})") from error
 
 
 def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model:

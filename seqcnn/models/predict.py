@@ -35,7 +35,15 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     -------
     ndarray, shape (n_members, n, n_targets)
         Logits (binary) or values (regression).
+
+    Raises
+    ------
+    ValueError
+        If a sequence is empty.
     """
+    empty = np.flatnonzero(sequences.lengths == 0)
+    if len(empty):
+        raise ValueError(f"sequence {empty[0] + 1} is empty; it has no score")
     settings = network.settings
     out = np.empty((settings.n_members, len(sequences), settings.n_targets), dtype=np.float32)
     device = network.output_bias.device

@@ -30,7 +30,8 @@ def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int
     -------
     dict
         For each target's name the metrics of its task, see :mod:`seqcnn.training.metrics`. A target with one class
-        only, or without values, has ``n`` and a ``problem`` instead.
+        only, or without values, has ``n`` and a ``problem`` instead. ``unscored`` counts examples with a target that
+        have no score (empty sequences), where there are such; they are left out.
 
     Raises
     ------
@@ -39,22 +40,27 @@ def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int
     """
     if examples.targets is None or examples.targets.shape[1] != len(model.target_names):
         n = 0 if examples.targets is None else examples.targets.shape[1]
-        raise InputError(f"the data have {n} targets, but the model has {len(model.target_names)}")
+        wanted = f"{len(model.target_names)} ({', '.join(model.target_names)})"
+        raise InputError(
+            f"the data have {n} target{'s' * (n != 1)}, but the model has {wanted}", hint="see --target-column"
+        )
     scores = predict(model.network, examples.sequences, batch_size)
     columns = zip(model.target_names, examples.targets.T, scores.T, strict=True)
     return {name: judge(model.task, truth, score, seed) for name, truth, score in columns}
 
 
 def judge(task: str, truth: NDArray[np.float32], scores: NDArray[np.float32], seed: int) -> dict[str, Any]:
-    """Return the metrics of one target, examples without a value left out."""
-    there = ~np.isnan(truth)
-    truth, scores = truth[there], scores[there]
+    """Return the metrics of one target; examples without a value, and those without a score, are left out."""
+    known, scored = ~np.isnan(truth), ~np.isnan(scores)
+    if task == "binary" and not np.isin(truth[known], (0, 1)).all():
+        raise InputError("the model predicts 0 or 1, but the data have other targets")
+    n_unscored = int(np.count_nonzero(known & ~scored))
+    unscored = {"unscored": n_unscored} if n_unscored else {}
+    truth, scores = truth[known & scored], scores[known & scored]
     if task == "binary":
-        if not np.isin(truth, (0, 1)).all():
-            raise InputError("the model predicts 0 or 1, but the data have other targets")
         if len(np.unique(truth)) < 2:
-            return {"n": len(truth), "problem": "one class only"}
-        return binary_metrics(truth, scores, seed)
+            return {"n": len(truth), "problem": "one class only"} | unscored
+        return binary_metrics(truth, scores, seed) | unscored
     if len(truth) < 2:
-        return {"n": len(truth), "problem": "fewer than two values"}
-    return regression_metrics(truth, scores, seed)
+        return {"n": len(truth), "problem": "fewer than two values"} | unscored
+    return regression_metrics(truth, scores, seed) | unscored

@@ -75,7 +75,7 @@ class Epoch:
 
 @dataclass(slots=True)
 class History:
-    """The epochs of a fit, and which one each member's weights are from."""
+    """The epochs of a fit, which one each member's weights are from, and its score there: NaN if none was known."""
 
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: list[int] = field(default_factory=list)
@@ -174,7 +174,7 @@ def _fit(
     if valid is not None:
         steps.weights.copy_(best.weights)
     history.best_epoch = best.epoch if valid is not None else [plan.epochs] * network.settings.n_members
-    history.best_score = best.score
+    history.best_score = [score if score > -math.inf else math.nan for score in best.score]
     network.eval()
     network.requires_grad_(False)
     return history

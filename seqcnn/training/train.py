@@ -13,18 +13,21 @@ from numpy.typing import NDArray
 
 from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.split import Split
-from seqcnn.errors import InputError, TrainingError
+from seqcnn.errors import InputError, TrainingError, UsageError
 from seqcnn.models import architectures
 from seqcnn.models.modelfile import Model
 from seqcnn.training.evaluate import evaluate
 from seqcnn.training.fit import Epoch, History, Plan, Watcher, fit
-from seqcnn.training.objectives import balance, unbalance
-from seqcnn.training.optimiser import Rates
+from seqcnn.training.objectives import TASKS, balance, unbalance
+from seqcnn.training.optimiser import OPTIMISERS, SCHEDULES, Rates
 from seqcnn.version import __version__
 
 EXAMPLES_SEEN: Final = 500_000
 """Examples that a fit goes through if the number of epochs is not said, within the two bounds below."""
 FEWEST_EPOCHS, MOST_EPOCHS = 12, 60
+
+
+_KNOWN: Final = {"optimiser": OPTIMISERS, "schedule": SCHEDULES, "strands": ("both", "one"), "task": TASKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class TrainOptions:
     resample : bool
         Shuffle dinucleotide negatives afresh every epoch.
     seed : int
+
+    Raises
+    ------
+    UsageError
+        If an option has a value that there is not.
     """
 
     n_filters: int
@@ -75,6 +83,20 @@ class TrainOptions:
     balance: bool = True
     resample: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known in _KNOWN.items():
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise UsageError(f"unknown {name} {value!r}; there are: {', '.join(known)}")
+        for name in ("n_filters", "kernel_size", "members", "batch_size", "epochs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        if not self.learning_rate > 0:
+            raise UsageError(f"learning_rate must be above 0, not {self.learning_rate}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +222,7 @@ def train(
         },
     ).to(device)
     network.seed([options.seed * 1_000_003 + member for member in range(options.members)])
-    mean, scale = _standard(training.targets) if task == "regression" else (np.float32(0), np.float32(1))
+    mean, scale = _standard(training.targets) if task == "regression" else (np.float64(0), np.float64(1))
     weight = balance(torch.from_numpy(training.targets)).to(device) if task == "binary" and options.balance else None
     plan = Plan(
         task=task,
@@ -239,12 +261,13 @@ def train(
     return Trained(model, history, metrics)
 
 
-Values = NDArray[np.float32] | np.float32
+Values = NDArray[np.float64] | np.float64
 
 
 def _standard(targets: NDArray[np.float32]) -> tuple[Values, Values]:
-    """Return mean and standard deviation of each target."""
-    return np.nanmean(targets, axis=0), np.nanstd(targets, axis=0)
+    """Return mean and standard deviation of each target; in float32 the squares of tiny or huge ones are 0 or inf."""
+    exact = targets.astype(np.float64)
+    return np.nanmean(exact, axis=0), np.nanstd(exact, axis=0)
 
 
 def _scaled(examples: Examples, mean: Values, scale: Values) -> Examples:

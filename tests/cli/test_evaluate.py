@@ -117,3 +117,48 @@ def test_what_is_said(inputs: Inputs, runs: Runs, shell: Shell) -> None:
     quiet = shell("evaluate", runs.dna, inputs.positives, "--quiet")
     assert (quiet.out, quiet.err) == (once.out, "")
     assert "sequences read: 40" in shell("evaluate", runs.dna, inputs.positives, "--verbose").err
+
+
+def test_targets_are_found_by_the_names_of_the_models(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
+    """In the model's order, whatever that of the columns; another column that is called like a target is not taken."""
+    once = shell("evaluate", runs.regression, inputs.intensities, "--target-column", "a,b")
+    assert shell("evaluate", runs.regression, inputs.intensities).out == once.out
+    rows = [line.split(",") for line in inputs.intensities.read_text().splitlines()]
+    swapped = tmp_path / "swapped.csv"
+    swapped.write_text("".join(f"{b},{sequence},{a},{i or 'score'}\n" for i, (sequence, a, b) in enumerate(rows)))
+    done = shell("evaluate", runs.regression, swapped)
+    assert (done.code, done.out) == (0, once.out), done.err
+    encoded = tmp_path / "x.h5"
+    assert shell("encode", swapped, "--target-column", "b,a", "-o", encoded).code == 0
+    assert shell("evaluate", runs.regression, encoded).out == once.out
+
+
+def test_other_names_than_the_models(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
+    """Then by the names that targets usually have; or it is said that there are none."""
+    assert shell("evaluate", runs.dna, inputs.table).code == 0
+    one = tmp_path / "one.csv"
+    one.write_text("sequence,a,score\n" + "ACGTACGTACGT,1,2\nTTGTACGTACGT,2,3\n")
+    done = shell("evaluate", runs.regression, one)
+    assert done.code == 1
+    assert "the data have 1 target, but the model has 2 (a, b)" in done.err
+    assert "--target-column" in done.err
+    none = tmp_path / "none.csv"
+    none.write_text(one.read_text().replace("score", "something").replace(",a,", ",else,"))
+    for data in (none, inputs.positives):
+        done = shell("evaluate", runs.regression, data)
+        assert done.code == 1
+        assert done.err.splitlines()[-1].startswith(f"seqcnn: error: {data}: holds no targets")
+        assert "--target-column" in done.err
+        assert "shuffle" not in done.err
+
+
+def test_a_model_of_numbers_makes_no_negatives(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
+    """Also where all targets are 1, or regions have none."""
+    ones = tmp_path / "ones.csv"
+    ones.write_text("sequence,a,b\nACGTACGTACGT,1,1\nTTGTACGTACGT,1,1\n")
+    done = shell("evaluate", runs.regression, ones)
+    assert "negatives" not in done.err
+    assert "n         2" in done.out
+    done = shell("evaluate", runs.regression, inputs.peaks, "--genome", inputs.genome)
+    assert (done.code, "holds no targets" in done.err) == (1, True)
+    assert "GC-matched" not in done.err

@@ -25,8 +25,9 @@ LAYERS = {
     "training": 4,
     "interpret": 5,
     "report": 6,
-    "cli": 7,
-    "__main__": 8,
+    "api": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 HEAVY = {"torch", "numpy", "pandas", "sklearn", "Bio", "h5py", "scipy", "pyfaidx"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -61,3 +61,12 @@ def test_models(shell: Shell, runs: Runs) -> None:
     regression = json.loads(shell("info", runs.regression, "--json").out)
     assert (regression["task"], regression["targets"]) == ("regression", "a, b")
     assert "valid pearson (a)" in regression
+
+
+def test_what_is_neither(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.touch()
+    for path in (inputs.positives, inputs.negatives, inputs.table, empty):
+        done = shell("info", path)
+        assert done.code == 1
+        assert done.err == f"seqcnn: error: {path}: is neither an encoded dataset nor a seqcnn model\n"

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from seqcnn.training.presets import PRESETS
 from tests.cli.conftest import PARTS, SMALL, Inputs, Result, Shell
 
 FILES = {"model.safetensors", "history.tsv", "metrics.json", "run.json"}
@@ -83,7 +84,7 @@ def test_what_a_run_leaves(train: Train, inputs: Inputs) -> None:
     assert record["command"] == "train"
     assert record["options"]["seed"] == 5
     assert record["options"]["epochs"] == 3
-    assert record["options"]["dropout"] == 0.25  # from the preset
+    assert record["options"]["dropout"] == PRESETS["default"]["dropout"]
     assert record["seqcnn"]
     assert record["device"] == "cpu (1 thread)"
     assert record["seconds"] > 0

@@ -130,3 +130,24 @@ def test_bad_tables(lines: tuple[str, ...], wanted: dict[str, object], message: 
     with pytest.raises(InputError, match=f"^{message}") as caught:
         layout(*lines, **wanted)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("lines", "targets"),
+    [
+        (("seq,b,score,a", "ACGT,1,2,3"), [3, 1]),
+        (("seq,b,score", "ACGT,1,2"), [2]),
+        (("seq,a,b,b", "ACGT,1,2,3"), []),
+        (("a,b,probe", "1,2,ACGTACGTACGT"), [0, 1]),
+    ],
+)
+def test_likely_targets(lines: tuple[str, ...], targets: list[int]) -> None:
+    """All of them or none, in the order in which they are likely; what is asked for goes before."""
+    assert layout(*lines, likely=["a", "b"]).targets == targets
+    assert layout(*lines, likely=["a", "b"], targets=()).targets == []
+    assert layout("seq,b,score,a", "ACGT,1,2,3", likely=["a", "b"], targets=["score"]).targets == [2]
+
+
+def test_likely_targets_without_a_header() -> None:
+    """A model trained on such a table calls its target by the number of the column."""
+    assert layout("ACGTACGTACGT\t1\t2", "ACGTACGTACGT\t1\t2", likely=["column_3"]).targets == [2]

@@ -14,7 +14,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from seqcnn.errors import ModelFileError, OutputError
@@ -289,3 +289,25 @@ def test_a_killed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.Monk
 def test_a_description_that_is_not_json(path: Path, text: str) -> None:
     save_file({"a": torch.zeros(3)}, path, metadata={"seqcnn": text})
     assert "is not a seqcnn model, or is truncated" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("I/O error: No space left on device (os error 28)", "cannot write (no space left on the device)"),
+        ("I/O error: Input/output error (os error 5)", "cannot write (input/output error)"),
+        ("something else", "cannot write (something else)"),
+    ],
+)
+def test_what_the_library_says_of_a_disk_is_put_in_plain_words(
+    said: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise SafetensorError(f"Error while serializing: {said}")
+
+    monkeypatch.setattr(modelfile, "save_file", fail)
+    with pytest.raises(OutputError) as caught:
+        save(make(), tmp_path / "m")
+    assert str(caught.value).startswith(f"{tmp_path / 'm'}: cannot write (")
+    assert str(caught.value).endswith(told.removeprefix("cannot write ("))
+    assert list(tmp_path.iterdir()) == []

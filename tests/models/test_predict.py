@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqcnn.models import architectures, scan
+from seqcnn.models import predict as predict_module
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.models.predict import member_scores, predict
 from seqcnn.sequence.alphabet import reverse_complement
@@ -80,6 +81,41 @@ def test_a_sequence_without_a_letter_has_no_score(network: Network) -> None:
     there = sequences.take(np.array([0, 2, 3]))
     np.testing.assert_allclose(scores[[0, 2, 3]], predict(network, there), atol=1e-6)
     assert np.isnan(predict(network, random_sequences(0, [0, 0]))).all()
+
+
+def test_empty_sequences_are_refused_where_every_row_needs_a_score(network: Network) -> None:
+    for lengths in ([30, 0, 50], [0, 0]):
+        with pytest.raises(ValueError, match=f"sequence {lengths.index(0) + 1} is empty"):
+            member_scores(network, random_sequences(0, lengths))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("lengths", [[40] * 300, [1, 700, 3, 40, 40, 40, 900, 2] * 20])
+def test_every_row_is_in_one_batch(
+    network: Network, lengths: list[int], n_threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few letters a batch may have."""
+    sequences = random_sequences(2, lengths)
+    wanted = member_scores(network, sequences)
+    torch.set_num_threads(n_threads)
+    for letters in (1, 100, 1000):
+        monkeypatch.setattr(predict_module, "BATCH_LETTERS", letters)
+        batches = list(predict_module._batches(sequences.lengths, None))
+        rows = [np.arange(len(lengths))[rows] for rows in batches]
+        assert sorted(np.concatenate(rows).tolist()) == list(range(len(lengths)))
+        assert all(len(part) == 1 or len(part) * sequences.lengths[part].max() <= letters for part in rows)
+        np.testing.assert_array_equal(member_scores(network, sequences), wanted)
+
+
+def test_an_error_in_a_thread_is_raised(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("too long")
+
+    monkeypatch.setattr(type(network), "forward", fail)
+    torch.set_num_threads(2)
+    with pytest.raises(MemoryError, match="too long"):
+        member_scores(network, random_sequences(0, [30] * 20), 4)
+    assert torch.get_num_threads() == 2
 
 
 def test_no_sequences(network: Network) -> None:

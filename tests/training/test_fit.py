@@ -230,6 +230,7 @@ def test_validation_of_one_class() -> None:
     curve = [epoch.validation_loss[0] for epoch in history.epochs]
     assert all(np.isnan(epoch.validation_score[0]) for epoch in history.epochs)
     assert history.best_epoch == [int(np.argmin(curve)) + 1]
+    assert np.isnan(history.best_score).all()
 
 
 @pytest.mark.parametrize("kind", ["none", "no targets", "missing targets"])
@@ -242,6 +243,7 @@ def test_without_validation_the_last_weights_are_kept(kind: str) -> None:
     history = fit(network, simulate(32), given, plan(2), on_epoch=lambda _: after.append(weights(network)))
     assert history.best_epoch == [4, 4]
     assert len(after) == 4
+    assert np.isnan(history.best_score).all()
     check_restored(history, after, network)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from seqcnn.training.objectives import balance, losses, unbalance
+from seqcnn.training.objectives import Objective, balance, losses, unbalance
 
 NAN = float("nan")
 
@@ -170,3 +170,57 @@ def test_binary_loss_is_the_librarys() -> None:
     torch.testing.assert_close(
         losses("binary", scores, targets)[0], functional.binary_cross_entropy_with_logits(scores[0], targets)
     )
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.sampled_from(["binary", "regression"]),
+    st.integers(1, 5),
+    st.integers(1, 6),
+    st.integers(1, 3),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 10**6),
+)
+def test_the_written_out_gradient(
+    task: str, members: int, n: int, n_targets: int, weighted: bool, complete: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    scores = (rng.normal(size=(members, n, n_targets)) * rng.choice([0.1, 3, 30])).astype(np.float32)
+    targets = rng.choice([0, 1] if complete else [0, 1, NAN], (n, n_targets)).astype(np.float32)
+    weight = torch.from_numpy(rng.uniform(0.2, 5, n_targets).astype(np.float32)) if weighted else None
+    if task == "regression":
+        targets, weight = (targets * 3.7 - 1).astype(np.float32), None
+    objective = Objective(task, weight, complete)
+    with_graph = torch.from_numpy(scores).requires_grad_()
+    wanted = objective(with_graph, torch.from_numpy(targets))
+    torch.testing.assert_close(wanted, losses(task, with_graph, torch.from_numpy(targets), weight))
+    wanted.sum().backward()  # type: ignore[no-untyped-call]
+    assert with_graph.grad is not None
+    got, gradient = objective.with_gradient(scores, targets)
+    assert (got.shape, gradient.shape) == ((members,), scores.shape)
+    assert got.dtype == gradient.dtype == np.float32
+    np.testing.assert_allclose(got, wanted.detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(gradient, with_graph.grad.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize("weight", [None, 4.0])
+def test_extreme_scores(weight: float | None, complete: bool) -> None:
+    """A warning would be an error."""
+    scores = np.array([-1000, 1000, -1000, 1000, -100, 100, 0], dtype=np.float32)[None, :, None]
+    targets = np.array([0, 1, 1, 0, 0, 1, 1], dtype=np.float32)[:, None]
+    of_positives = weight or 1
+    objective = Objective("binary", None if weight is None else torch.tensor([weight]), complete)
+    got, gradient = objective.with_gradient(scores, targets)
+    assert got[0] == pytest.approx((1000 * of_positives + 1000 + math.log(2) * of_positives) / 7, rel=1e-6)
+    wanted = np.array([0, 0, -of_positives, 1, 0, 0, -0.5 * of_positives]) / 7
+    np.testing.assert_allclose(gradient[0, :, 0], wanted, atol=1e-7)
+    torch.testing.assert_close(torch.from_numpy(got), objective(torch.from_numpy(scores), torch.from_numpy(targets)))
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_written_out_gradient_where_nothing_is_there(task: str) -> None:
+    got, gradient = Objective(task).with_gradient(np.ones((2, 3, 1), dtype=np.float32), np.full((3, 1), NAN, "float32"))
+    assert got.tolist() == [0, 0]
+    assert not gradient.any()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seqcnn.cli import options
+
+if TYPE_CHECKING:
+    from seqcnn.dataset.examples import Examples
 
 
 @click.command(
@@ -19,7 +23,7 @@ Examples:
 @options.inputs()
 @options.output("JSON file to write the metrics to.", required=False)
 @options.reading(by_model=True)
-@options.labels()
+@options.labels(by_model=True)
 @options.option(
     "--chroms", metavar="CHROM,...", callback=options.csv, help="Take only the examples on these chromosomes."
 )
@@ -55,7 +59,12 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     reading = options_given.reading_for(trained, given, report)
     record = Record("evaluate", {**given, "model": model}, options_given.input_paths(data, given))
     tally = Tally()
-    examples, built = load_examples(data, reading, options_given.negatives(given), tally)
+    examples, built = load_examples(data, reading, options_given.negatives(given, trained.task), tally)
+    if trained.task == "regression" and not built.labelled:
+        raise InputError(
+            "holds no targets, but the model predicts numbers", data[0], hint="see --target-column and --label-pattern"
+        )
+    examples = _in_order(examples, built.target_names, trained.target_names)
     if given["chroms"]:
         examples = examples.take(on_chromosomes(examples, given["chroms"], tally.notes))
     report.notes(tally)
@@ -68,3 +77,10 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     if output is not None:
         record.add(metrics=metrics, negatives=built.negatives, counts=dict(tally.counts), notes=tally.notes)
         write_json(record.finish(), output)
+
+
+def _in_order(examples: Examples, names: Sequence[str], wanted: Sequence[str]) -> Examples:
+    """Return the examples with the model's targets in its order, if the data have targets of all these names."""
+    if examples.targets is None or not set(wanted) <= set(names):
+        return examples
+    return examples.with_targets(examples.targets[:, [names.index(name) for name in wanted]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,9 +24,20 @@ def command(file: str, as_json: bool) -> None:
 
     from seqcnn.cli.console import align
     from seqcnn.dataset.store import Dataset
+    from seqcnn.errors import InputError
 
+    if not Dataset.is_one(file) and _is_neither(file):
+        raise InputError("is neither an encoded dataset nor a seqcnn model", file)
     facts = _dataset(file) if Dataset.is_one(file) else _model(file)
     click.echo(json.dumps(facts, indent=2) if as_json else align(facts.items()))
+
+
+def _is_neither(path: str) -> bool:
+    """Say whether something that is no dataset is a file that does not begin as a model (safetensors) does."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(9)[8:] != b"{"
 
 
 def _dataset(path: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -111,13 +111,18 @@ class Model(network.Network):
     def add_gradients(self, inputs: Inputs, targets: Tensor, loss: network.Loss) -> Tensor:
         """Do as the base class says; on the CPU, with maximum pooling, in a faster way."""
         settings = self.settings
-        if not isinstance(inputs, Windows) or settings.pooling != "max" or self.filters.grad is None:
+        fast, gradient = self.training and settings.pooling == "max", self.filters.grad
+        if not fast or gradient is None or not isinstance(inputs, Windows):
             return super().add_gradients(inputs, targets, loss)
-        place = (self.filters.data_ptr(), self.filters.grad.data_ptr())
+        place = (self.filters.data_ptr(), gradient.data_ptr())
         if self._step is None or self._step[0] != place:
             strands = 2 if settings.both_strands else 1
             self._step = place, cpu_step.Step(self, strands=strands, dropout=settings.dropout > 0)
         return torch.from_numpy(self._step[1].add_gradients(inputs, targets.numpy(), loss.with_gradient))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out, of what a copy gets, the arrays that are this network's memory."""
+        return self.__dict__ | {"_step": None}
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Score a batch, shape (n_members, n, n_targets).

@@ -1,0 +1,240 @@
+"""The Python interface: strings in, arrays out, nothing imported before it is used."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+import seqcnn
+from seqcnn import api
+from seqcnn.errors import ModelFileError, UsageError
+from seqcnn.models import modelfile
+from seqcnn.sequence.alphabet import decode, encode
+from seqcnn.version import __version__
+from tests.training.conftest import sites
+
+TINY: dict[str, Any] = {"n_filters": 4, "kernel_size": 10, "hidden": 0, "members": 1, "epochs": 3, "device": "cpu"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def strings(n: int, seed: int = 0) -> tuple[list[str], list[float]]:
+    """Return simulated sequences and targets."""
+    examples = sites(n, seed=seed)
+    assert examples.targets is not None
+    return [decode(row) for row in examples.sequences], examples.targets[:, 0].tolist()
+
+
+@pytest.fixture(scope="module")
+def fitted() -> api.Predictor:
+    return seqcnn.fit(*strings(200), **TINY | {"epochs": 40, "n_filters": 16}, valid_fraction=0.2, test_fraction=0.1)
+
+
+def test_names_are_complete_and_in_order() -> None:
+    assert seqcnn.__all__ == sorted(seqcnn.__all__)
+    functions = {
+        name
+        for name, value in vars(api).items()
+        if inspect.isfunction(value) and value.__module__ == api.__name__ and not name.startswith("_")
+    }
+    assert set(seqcnn.__all__) == functions | {"__version__"}
+    assert dir(seqcnn) == seqcnn.__all__
+    assert seqcnn.__version__ == __version__
+    for name in functions:
+        assert getattr(seqcnn, name) is getattr(api, name)
+        assert inspect.getdoc(getattr(seqcnn, name))
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(AttributeError, match=r"module 'seqcnn' has no attribute 'train_all'"):
+        seqcnn.train_all  # noqa: B018
+    assert not hasattr(seqcnn, "Ragged")
+
+
+def test_importing_imports_little() -> None:
+    code = """
+import json, sys, seqcnn
+dir(seqcnn), seqcnn.__version__, hasattr(seqcnn, "nothing")
+first = [name for name in ("torch", "numpy", "pandas", "h5py", "sklearn") if name in sys.modules]
+from seqcnn import *
+print(json.dumps([first, fit.__name__, load.__name__, "torch" in sys.modules]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [[], "fit", "load", True]
+
+
+def test_fit_and_predict(fitted: api.Predictor) -> None:
+    assert fitted.target_names == ("target_1",)
+    assert set(fitted.metrics) == {"valid", "test"}
+    sequences, targets = strings(100, seed=9)
+    scores = fitted.predict(sequences)
+    assert scores.shape == (200, 1)
+    assert scores.dtype == np.float32
+    assert roc_auc_score(targets, scores[:, 0]) > 0.85
+    probability = fitted.predict_probability(sequences)
+    np.testing.assert_allclose(probability, 1 / (1 + np.exp(-scores.astype(np.float64))))
+    assert probability.shape == (200, 1)
+    assert probability.dtype == np.float64
+
+
+def test_predict_reads_any_spelling(fitted: api.Predictor) -> None:
+    sequence = strings(1)[0][0]
+    rows = [sequence, sequence.lower(), sequence.replace("T", "U"), "", sequence + "N" * 30, "R" + sequence[1:], "A"]
+    scores = fitted.predict(rows)[:, 0]
+    assert scores[0] == scores[1] == scores[2]
+    assert np.isnan(scores).tolist() == [False] * 3 + [True] + [False] * 3
+    assert scores[5] == fitted.predict(["N" + sequence[1:]])[0, 0]
+    assert np.isnan(fitted.predict_probability(rows)).tolist() == np.isnan(scores)[:, None].tolist()
+    assert fitted.predict([]).shape == (0, 1)
+    assert fitted.predict(tuple(rows))[0] == scores[0]
+    with pytest.raises(ValueError, match="!"):
+        fitted.predict(["ACGT", "AC!T"])
+    with pytest.raises(TypeError, match="one string; give a list"):
+        fitted.predict(sequence)
+
+
+def test_probabilities_of_extreme_scores(fitted: api.Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = np.array([[-1e4], [-800], [0], [800], [1e4]], dtype=np.float32)
+    monkeypatch.setattr(api, "predict", lambda *_: scores)
+    assert fitted.predict_probability(["A"] * 5)[:, 0].tolist() == [0, 0, 0.5, 1, 1]
+
+
+def test_save_and_load(fitted: api.Predictor, tmp_path: Path) -> None:
+    sequences, _ = strings(10)
+    fitted.save(tmp_path / "model.safetensors")
+    for path in (tmp_path, str(tmp_path / "model.safetensors")):
+        loaded = seqcnn.load(path)
+        np.testing.assert_array_equal(loaded.predict(sequences), fitted.predict(sequences))
+        assert loaded.target_names == fitted.target_names
+        assert loaded.metrics == json.loads(json.dumps(fitted.metrics))
+        assert loaded.model.training["split"]["test"] == fitted.metrics["test"]["target_1"]["n"]
+    with pytest.raises(ModelFileError, match="no such file"):
+        seqcnn.load(tmp_path / "other")
+    with pytest.raises(UsageError, match="--device tpu"):
+        seqcnn.load(tmp_path, device="tpu")
+
+
+def test_a_model_without_metrics(fitted: api.Predictor) -> None:
+    assert api.Predictor(replace(fitted.model, training={})).metrics == {}
+
+
+def test_a_loaded_network_is_the_one_that_was_fitted(fitted: api.Predictor, tmp_path: Path) -> None:
+    modelfile.save(fitted.model, tmp_path / "m")
+    ours, theirs = fitted.model.network.state_dict(), modelfile.load(tmp_path / "m").network.state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_several_targets() -> None:
+    sequences, targets = strings(40)
+    both = np.column_stack([targets, np.roll(targets, 3)])
+    both[:4, 1] = np.nan
+    for given_targets in (both, both.tolist()):
+        model = seqcnn.fit(sequences, given_targets, **TINY, target_names=["x", "y"])
+        assert model.target_names == ("x", "y")
+        assert model.predict(sequences).shape == (80, 2)
+        assert set(model.metrics["valid"]) == {"x", "y"}
+
+
+def test_regression_has_no_probabilities() -> None:
+    sequences, targets = strings(40)
+    model = seqcnn.fit(sequences, np.array(targets) * 5 + 100, **TINY)
+    assert model.model.task == "regression"
+    assert 95 < model.predict(sequences).mean() < 110
+    with pytest.raises(ValueError, match="a regression model predicts no probabilities"):
+        model.predict_probability(sequences)
+
+
+def test_rna_is_read_on_one_strand() -> None:
+    sequences, targets = strings(20)
+    model = seqcnn.fit([s.replace("T", "U") for s in sequences], targets, alphabet="rna", **TINY)
+    assert model.model.alphabet == "rna"
+    assert not model.model.network.settings.both_strands
+    assert seqcnn.fit(sequences, targets, alphabet="rna", strands="both", **TINY).model.network.settings.both_strands
+
+
+def test_lengths_may_differ_and_a_seed_repeats() -> None:
+    sequences, targets = strings(20)
+    ragged = [sequence[: 20 + i] for i, sequence in enumerate(sequences)]
+    one, same, other = (seqcnn.fit(ragged, targets, **TINY, seed=seed).predict(ragged) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
+def test_presets_and_options() -> None:
+    sequences, targets = strings(20)
+    model = seqcnn.fit(sequences, targets, preset="deepbind", epochs=1, device="cpu", valid_fraction=0)
+    about = model.model.training["options"]
+    assert (about["optimiser"], about["n_filters"], about["epochs"]) == ("sgd", 16, 1)
+    assert model.metrics == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"sequences": ["ACGT"] * 3}, ValueError, r"3 sequences, but targets of shape \(4,\)"),
+        ({"sequences": "ACGT"}, TypeError, "one string; give a list"),
+        ({"sequences": ["ACGT", "", "ACGT", "A"]}, ValueError, "sequence 2 is empty"),
+        ({"sequences": [], "targets": []}, ValueError, "there are no sequences"),
+        ({"sequences": ["ACGT", "AC1T", "A", "C"]}, ValueError, "1"),
+        ({"targets": [[[1]], [[0]], [[1]], [[0]]]}, ValueError, r"targets of shape \(4, 1, 1\)"),
+        ({"targets": 1}, ValueError, "4 sequences, but targets of shape"),
+        ({"targets": ["yes", "no", "yes", "no"]}, ValueError, "could not convert"),
+        ({"target_names": ["a", "b"]}, ValueError, "1 targets, but 2 names"),
+        ({"alphabet": "protein"}, ValueError, "unknown alphabet 'protein'; there are: dna, rna"),
+        ({"preset": "best"}, ValueError, "unknown preset 'best'; there are: default, deepbind"),
+        ({"filters": 3}, TypeError, "unknown option 'filters'; there are: architecture, balance"),
+        ({"optimiser": "adam"}, UsageError, "unknown optimiser 'adam'"),
+        ({"architecture": "other"}, UsageError, "unknown architecture 'other'"),
+        ({"pooling": "min"}, UsageError, "pooling 'min' is unknown"),
+        ({"device": "tpu"}, UsageError, "--device tpu"),
+    ],
+)
+def test_what_cannot_be_fitted(changes: dict[str, Any], error: type[Exception], said: str) -> None:
+    call: dict[str, Any] = {"sequences": ["ACGTACGTACGT", "TTGTACGTTTGT", "CCGTACGAACGT", "GCGTTTGTACGC"]}
+    call |= {"targets": [1, 0, 1, 0], "valid_fraction": 0} | TINY | changes
+    with pytest.raises(error, match=said):
+        seqcnn.fit(call.pop("sequences"), call.pop("targets"), **call)
+
+
+def test_one_hot() -> None:
+    wanted = [[1, 0, 0, 0, 0.25], [0, 1, 0, 0, 0.25], [0, 0, 1, 0, 0.25], [0, 0, 0, 1, 0.25]]
+    for spelt in ("ACGTN", "acguR"):
+        hot = seqcnn.one_hot(spelt)
+        assert hot.dtype == np.float32
+        assert hot.tolist() == wanted
+    assert seqcnn.one_hot("N", 0.0).tolist() == [[0]] * 4
+    assert seqcnn.one_hot("").shape == (4, 0)
+    with pytest.raises(ValueError, match="!"):
+        seqcnn.one_hot("AC!")
+
+
+@given(st.lists(st.text("ACGTN", max_size=40), max_size=6), st.integers(0, 1000))
+def test_dinucleotide_shuffle(sequences: list[str], seed: int) -> None:
+    shuffled = seqcnn.dinucleotide_shuffle(sequences, seed)
+    assert shuffled == seqcnn.dinucleotide_shuffle(sequences, seed)
+    assert len(shuffled) == len(sequences)
+    for one, other in zip(sequences, shuffled, strict=True):
+        assert Counter(pairwise(one)) == Counter(pairwise(other))
+        assert (one[:1], one[-1:]) == (other[:1], other[-1:])
+        assert len(encode(other)) == len(one)
