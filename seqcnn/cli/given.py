@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcnn.cli.console import Reporter
 from seqcnn.dataset.negatives import METHODS, NegativeOptions
 from seqcnn.dataset.sources import ReadOptions
 from seqcnn.errors import UsageError
-from seqcnn.models.modelfile import Model
+
+if TYPE_CHECKING:
+    from seqcnn.models.modelfile import Model
 
 
 def reporter(given: Mapping[str, Any]) -> Reporter:
@@ -31,6 +33,7 @@ def reading(given: Mapping[str, Any]) -> ReadOptions:
         header=given["header"],
         label_pattern=given.get("label_pattern"),
         likely_targets=given.get("likely_targets", ()),
+        usual_length=given.get("usual_length"),
     )
 
 
@@ -44,12 +47,10 @@ def reading_for(model: Model, given: Mapping[str, Any], report: Reporter) -> Rea
     """
     if given["alphabet"] not in (None, model.alphabet):
         raise UsageError(f"the model reads {model.alphabet.upper()}, but --alphabet says {given['alphabet']}")
-    length = given["length"]
-    if length is None and model.length is not None:
-        length = model.length
-        if given["genome"] is not None:
-            report.say(f"windows of {length} bp, as in training")
-    return reading({**given, "alphabet": model.alphabet, "length": length, "likely_targets": model.target_names})
+    if given["length"] is None and model.length is not None and given["genome"] is not None:
+        report.say(f"windows of {model.length} bp, as in training")
+    known = {"alphabet": model.alphabet, "usual_length": model.length, "likely_targets": model.target_names}
+    return reading({**given, **known})
 
 
 def negatives(given: Mapping[str, Any], task: str | None = None) -> NegativeOptions:

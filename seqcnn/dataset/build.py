@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -50,6 +51,8 @@ class Built:
     alphabet : {"dna", "rna"}
     negatives : str
         The method that was used; "none" if none were made.
+    length : int or None
+        Of the windows that regions were cut to around their centres, bp.
     labelled : bool
         Whether every input says its targets itself; else examples were taken to be positives.
     """
@@ -57,6 +60,7 @@ class Built:
     target_names: list[str]
     alphabet: str
     negatives: str
+    length: int | None
     labelled: bool
 
 
@@ -82,10 +86,33 @@ def open_sources(
                 raise UsageError(
                     f"--label-pattern is for headers of FASTA and FASTQ, but {sources[-1].path} is neither"
                 )
+        _refuse_idle(reading, sources)
     except BaseException:
         _close(sources)
         raise
     return sources
+
+
+def _refuse_idle(reading: ReadOptions, sources: Sequence[Source]) -> None:
+    """Refuse options that none of the inputs has a use for: they were meant to do something."""
+    kinds = {source.kind for source in sources}
+    # With a genome both may be meant for negatives that are regions.
+    regions = {"--length": reading.length if reading.genome is None else None}
+    tables = {
+        "--sequence-column": reading.sequence_column,
+        "--target-column": reading.target_columns,
+        "--name-column": reading.name_column,
+        "--split-column": reading.split_column,
+        "--header": reading.header,
+    }
+    for options, kind, what in ((regions, "bed", "regions (BED, narrowPeak)"), (tables, "table", "tables")):
+        said = [name for name, value in options.items() if value is not None]
+        if said and kind not in kinds:
+            raise UsageError(f"{said[0]} is for {what}, but {sources[0].path} is {_called(sources[0].kind)}")
+
+
+def _called(kind: str) -> str:
+    return {"h5": "an encoded dataset", "table": "a table", "bed": "a list of regions"}.get(kind, kind.upper())
 
 
 def collect(
@@ -108,7 +135,12 @@ def collect(
     InputError, UsageError
         If the inputs, or inputs and negatives, do not go together.
     """
+    if options.method not in (None, "-", *METHODS) and not os.path.exists(str(options.method)):
+        hint = f"--negatives takes a file, or one of {', '.join(METHODS)}"
+        _close(sources)
+        raise InputError("there is no such file", options.method, hint=hint)
     if options.method == "-" and any(source.path == "stdin" for source in sources):
+        _close(sources)
         raise UsageError("standard input (-) can be read only once")
     classes, n_given = _Classes(), 0
     try:
@@ -135,7 +167,14 @@ def collect(
         for chunk in make_negatives(positives, method, options, reading, tally, len(target_names), peaks):
             tally.counts["negatives"] += len(chunk)
             sink.append(chunk)
-    return Built(target_names, sources[0].alphabet or "dna", method, all(source.labelled for source in sources))
+    lengths = {source.length for source in sources}
+    return Built(
+        target_names,
+        sources[0].alphabet or "dna",
+        method,
+        lengths.pop() if len(lengths) == 1 else None,
+        all(source.labelled for source in sources),
+    )
 
 
 def load(paths: Sequence[str], reading: ReadOptions, options: NegativeOptions, tally: Tally) -> tuple[Examples, Built]:

@@ -17,6 +17,7 @@ from seqcnn.dataset.overlaps import Cover, Line
 from seqcnn.dataset.sources import ReadOptions, Source, Tally
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.genome import Genome
+from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.counter import random_unit
 from seqcnn.sequence.ragged import from_rows, from_text, offsets_of
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
@@ -84,6 +85,8 @@ def make_negatives(
     """
     if not 0 < options.ratio < math.inf:
         raise UsageError(f"the ratio of negatives to positives must be above 0, not {options.ratio:g}")
+    if method not in METHODS and options.ratio != 1:
+        raise UsageError(f"--negatives-ratio is for negatives that are made, but {method} is a file")
     if method == "dinucleotide":
         made = _shuffles(positives, options, tally)
     elif method in ("gc", "flank"):
@@ -173,18 +176,23 @@ def _inside(windows: Windows, genome: Genome) -> Windows:
 
 
 def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally) -> Iterator[Examples]:
-    """Read negatives; those that overlap a positive, or are the same sequence, are left out and counted."""
+    """Read negatives; those that overlap a positive, or are the same sequence, are left out and counted.
+
+    Of DNA, a sequence and its reverse complement are the same.
+    """
+    both = (reading.alphabet or "dna") == "dna"
     same, parts, n_kept = set[int](), [], 0
     for chunk in positives():
-        same.update(hash(row.tobytes()) for row in chunk.sequences)
+        same.update(_hash(row, both) for row in chunk.sequences)
         if chunk.windows is not None:
             parts.append(chunk.windows)
     covered = _Covered(_joined(parts)) if parts else None
-    source = Source(path, replace(reading, target_columns=(), label_pattern=None), tally)
+    plain = ReadOptions(alphabet=reading.alphabet, genome=reading.genome, length=reading.length)
+    source = Source(path, replace(plain, usual_length=reading.usual_length), tally)
     if (source.alphabet or "dna") != (reading.alphabet or "dna"):
         raise InputError(f"holds {source.alphabet}, but the positives are {reading.alphabet or 'dna'}", source.path)
     for chunk in source:
-        keep = np.array([hash(row.tobytes()) not in same for row in chunk.sequences], dtype=np.bool_)
+        keep = np.array([_hash(row, both) not in same for row in chunk.sequences], dtype=np.bool_)
         tally.counts["negatives left out: same sequence as a positive"] += int(np.count_nonzero(~keep))
         if chunk.windows is not None and covered is not None:
             touching = covered.touches(chunk.windows)
@@ -195,6 +203,11 @@ def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally)
             yield chunk.take(keep)
     if not n_kept:
         raise InputError("holds no negatives but such as overlap a positive or are the same sequence", source.path)
+
+
+def _hash(codes: NDArray[np.uint8], both_strands: bool) -> int:
+    forward = codes.tobytes()
+    return hash(min(forward, reverse_complement(codes).tobytes()) if both_strands else forward)
 
 
 class _Covered:

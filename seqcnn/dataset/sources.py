@@ -45,7 +45,10 @@ class ReadOptions:
     genome : str or None
         FASTA that regions are cut from.
     length : int or None
-        Length of the windows around summits or midpoints, bp; None: regions as they are.
+        Length of the windows around summits or midpoints, bp; None: `usual_length`.
+    usual_length : int or None
+        The same where regions are read and nothing else is said, such as what a model was trained on; None: regions as
+        they are.
     sequence_column, name_column, split_column : str or None
         Columns of tables, by name or 1-based number.
     target_columns : tuple of str or None
@@ -69,6 +72,7 @@ class ReadOptions:
     header: bool | None = None
     label_pattern: str | None = None
     likely_targets: tuple[str, ...] = ()
+    usual_length: int | None = None
 
 
 @dataclass(slots=True)
@@ -107,6 +111,10 @@ class Source:
         What an encoded dataset says; else what the options say.
     kind : str
         Its format.
+    length : int or None
+        Of the windows that regions are, or were, cut to around their centres, bp.
+    placed : bool
+        Whether the examples have places in a genome.
     peaks : Windows or None
         Regions as the file gives them, once they are read, where the examples are windows around their centres.
     """
@@ -120,6 +128,8 @@ class Source:
         self.labelled = False
         """Whether the file itself says the targets."""
         self.peaks: Windows | None = None
+        self.length: int | None = None
+        self.placed = False
         self._n_u = self._n_t = 0
         self._pattern: re.Pattern[str] | None = None
         self._stream: BufferedReader | None = None
@@ -147,6 +157,7 @@ class Source:
             wanted = f"{self.alphabet.upper()} (by --alphabet, or as the model says)"
             raise InputError(f"holds {dataset.alphabet.upper()}, but is to be read as {wanted}", path)
         self.alphabet = dataset.alphabet
+        self.length, self.placed = dataset.window_length, dataset.has_windows
         self.labelled = bool(dataset.target_names) and self.label is not None
         self.target_names = dataset.target_names if self.labelled else ["target"] * (self.label is not None)
         self._chunks = dataset.chunks()
@@ -169,6 +180,7 @@ class Source:
         if self.kind == "bed":
             if options.genome is None:
                 raise UsageError(f"{self.path} holds regions: say which genome they are of with --genome FASTA")
+            self.placed, self.length = True, options.usual_length if options.length is None else options.length
             return self._regions(stream, options.genome)
         if self.kind == "table":
             wanted = options.target_columns if self.label is not None else ()
@@ -182,6 +194,12 @@ class Source:
                 likely_targets=options.likely_targets,
                 header="auto" if options.header is None else options.header,
             )
+            if self.label is not None and options.target_columns is None and not table.target_names:
+                columns = ", ".join(table.column_names)
+                self.tally.note(
+                    f"{self.path}: no column is known as a target, so that all are taken to be positives; "
+                    f"else say which with --target-column (there are: {columns})"
+                )
             if table.target_names:
                 self.labelled, self.target_names = True, table.target_names
             return self._examples(stream, table)
@@ -260,9 +278,9 @@ class Source:
             regions, message = to_genome_names(regions, genome.chroms, self.path, genome_path)
             for note in [*genome.notes, *([message] if message else [])]:
                 self.tally.note(note)
-            if self.options.length is not None:
+            if self.length is not None:
                 self.peaks = Windows(regions.chrom, regions.start, regions.end)
-            windows = place_windows(regions, self.options.length)
+            windows = place_windows(regions, self.length)
             counts = self.tally.counts
             for rows in pieces(windows.end - windows.start):
                 part = windows.take(rows)

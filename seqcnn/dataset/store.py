@@ -14,8 +14,9 @@ split_names                                  ``file["chrom_names"].asstr()[:][fi
 one_hot             uint8 (n, 4, length)     on request, for other tools; rows A C G T/U, N all 0
 ==================  =======================  ==================================================
 
-Attributes: ``format``, ``version``, ``alphabet``, ``padding``, ``target_names``, ``provenance`` (JSON). A file that
-holds ``one_hot`` alone, with or without ``targets``, is read too.
+Attributes: ``format``, ``version``, ``alphabet``, ``padding``, ``target_names``, ``provenance`` (JSON), and
+``window_length`` (bp) where windows were cut around summits or midpoints. A file that holds ``one_hot`` alone, with or
+without ``targets``, is read too.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class DatasetWriter:
     alphabet : {"dna", "rna"}
     target_names : list of str
         Empty for none.
+    length : int, optional
+        Of the windows that were cut around summits or midpoints, bp.
     with_one_hot : bool
         Also write ``one_hot``; all sequences must have one length.
 
@@ -66,7 +69,13 @@ class DatasetWriter:
     """
 
     def __init__(
-        self, path: str | PathLike[str], alphabet: str, target_names: list[str], *, with_one_hot: bool = False
+        self,
+        path: str | PathLike[str],
+        alphabet: str,
+        target_names: list[str],
+        *,
+        length: int | None = None,
+        with_one_hot: bool = False,
     ) -> None:
         self._disk = Disk(path)
         # What HDF5 1.10 reads, not what only the newest does; attributes may be longer than 64 kB.
@@ -76,6 +85,8 @@ class DatasetWriter:
         attributes["alphabet"] = alphabet
         attributes["padding"] = "N (0.25 in every one-hot row) beyond both ends"
         attributes["target_names"] = json.dumps(target_names)
+        if length is not None:
+            attributes["window_length"] = length
         self._with_one_hot = with_one_hot
         self._numbers: dict[str, _Numbers] = {}
         for name in ("codes", "names", "origin"):
@@ -217,6 +228,8 @@ class Dataset:
                 self.n_examples = self._check(file)
                 self.alphabet = str(file.attrs.get("alphabet", "dna"))
                 self.has_windows = "chrom" in file
+                length = file.attrs.get("window_length")
+                self.window_length = None if length is None else int(length)
                 names = file.attrs.get("target_names")
                 n_targets = int(np.prod(file["targets"].shape[1:])) if "targets" in file else 0
                 self.target_names: list[str] = [f"target_{i + 1}" for i in range(n_targets)]

@@ -50,13 +50,12 @@ def find(name: str = "auto") -> torch.device:
 
 
 def describe(device: torch.device) -> str:
-    """Say in words what a device is, with the threads if it is the CPU."""
+    """Say in words what a device is, with the threads on the CPU."""
+    n = torch.get_num_threads()
+    threads = f"{n} thread{'s' if n != 1 else ''}"
     if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    if device.type == "cpu":
-        n = torch.get_num_threads()
-        return f"cpu ({n} thread{'s' if n != 1 else ''})"
-    return str(device)
+        return f"{device} ({torch.cuda.get_device_name(device)}; {threads} on the CPU)"
+    return f"{device} ({threads})"
 
 
 def set_threads(n: int | None) -> None:

@@ -209,8 +209,10 @@ def _batches(network: Network, sequences: Ragged, order: NDArray[np.intp], batch
             parts = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
             yield from zip(parts, inputs, strict=True)
             continue
+        starts = np.arange(0, len(rows), batch_size)
+        starts = starts[np.argsort(rows[: len(starts)])]  # long ones are not always last: the rows are in random order
         rows = rows[np.argsort(lengths[rows], kind="stable")]
-        for i in range(0, len(rows), batch_size):
+        for i in starts.tolist():
             part = rows[i : i + batch_size]
             for inputs in network.prepare(*to_tensors(sequences.take(part), device), batch_size):
                 yield part, inputs

@@ -78,7 +78,7 @@ def draw(n: int, length: int, motif: str = "", seed: int = 0, bases: str = BASES
 def fasta(path: Path, sequences: list[str], prefix: str = "s") -> Path:
     """Write FASTA, compressed if the name says so."""
     text = "".join(f">{prefix}{i}\n{sequence}\n" for i, sequence in enumerate(sequences)).encode()
-    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
     return path
 
 

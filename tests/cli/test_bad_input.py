@@ -59,11 +59,11 @@ def junk() -> bytes:
     return random.Random(1).randbytes(5000)
 
 
-TEXT = gzip.compress(f">a\n{GOOD * 40}\n".encode() * 30 + junk().hex().encode())
+TEXT = gzip.compress(f">a\n{GOOD * 40}\n".encode() * 30 + junk().hex().encode(), mtime=0)
 FILES: dict[str, tuple[bytes | None, int, tuple[str, ...]]] = {
     "missing": (None, 1, ("bad.fa: there is no such file",)),
     "empty": (b"", 1, ("bad.fa: is empty",)),
-    "empty gzip": (gzip.compress(b""), 1, ("bad.fa: is empty",)),
+    "empty gzip": (gzip.compress(b"", mtime=0), 1, ("bad.fa: is empty",)),
     "binary junk": (junk(), 1, ("bad.fa: is neither text nor an encoded dataset",)),
     "truncated gzip": (TEXT[: len(TEXT) // 2], 1, ("bad.fa: gzip data end too early", "truncated")),
     "damaged gzip": (TEXT[:60] + b"\x00" * 60 + TEXT[120:], 1, ("bad.fa: gzip data are damaged",)),
@@ -149,7 +149,7 @@ def test_the_nearest_chromosome_is_named(work: Path, runs: Runs, shell: Shell) -
         (None, "g.fa: there is no such file"),
         (b"", "g.fa: is empty"),
         (junk(), "g.fa: is not a FASTA file"),
-        (gzip.compress(f">chr1\n{GOOD * 40}\n".encode())[:-9], "g.fa: gzip data end too early"),
+        (gzip.compress(f">chr1\n{GOOD * 40}\n".encode(), mtime=0)[:-9], "g.fa: gzip data end too early"),
         (f">chr1\n{GOOD}!{GOOD}\n".encode(), "g.fa: '!' at position 33 of chr1"),
         (f">chr1\n{GOOD}\n>chr1\n{GOOD}\n".encode(), "g.fa"),
         (f">chr1\n{GOOD}\n{GOOD[:5]}\n{GOOD}\n".encode(), "g.fa"),

@@ -105,8 +105,8 @@ def test_what_a_run_leaves(train: Train, inputs: Inputs) -> None:
 
 def test_what_is_said(train: Train, inputs: Inputs) -> None:
     lines = train(inputs.positives, "--epochs", 2).done.err.splitlines()
-    assert "dinucleotide shuffle of each positive" in lines[0]
-    assert lines[1].startswith("device cpu (1 thread); train 72 (36 positive, 36 negative); valid 8 (4 positive")
+    assert "dinucleotide shuffle of each positive" in lines[1]
+    assert lines[0].startswith("device cpu (1 thread); train 72 (36 positive, 36 negative); valid 8 (4 positive")
     assert [line.split()[1] for line in lines if line.startswith("epoch")] == ["1/2", "2/2"]
     assert all("loss" in line and "sequences/s" in line and "s left" in line for line in lines[2:4])
     assert lines[-1].startswith("wrote ")

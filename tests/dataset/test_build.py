@@ -74,7 +74,7 @@ def bed(tmp_path):
 def test_sequences_without_negatives_get_shuffles(tmp_path):
     path = put(tmp_path, "x.fa", random_fasta(50))
     examples, built, tally = same_in_memory_and_encoded(tmp_path, [path], ReadOptions(), NegativeOptions())
-    assert built == Built(["target"], "dna", "dinucleotide", labelled=False)
+    assert built == Built(["target"], "dna", "dinucleotide", None, labelled=False)
     assert examples.targets.ravel().tolist() == [1] * 50 + [0] * 50
     assert examples.origin.tolist() == [Origin.GIVEN] * 50 + [Origin.DINUCLEOTIDE] * 50
     assert tally.notes[0].startswith(f"no negatives in {path}: taking a dinucleotide shuffle of each positive")
@@ -145,7 +145,7 @@ def test_tables(tmp_path):
     path = put(tmp_path, "x.tsv", "seq\ta\tb\tpart\n" + "ACGTACGTAA\t0.5\t\ttrain\nGGTTNNACGT\tNA\t-3\ttest\n" * 3)
     reading = ReadOptions(target_columns=("a", "b"), split_column="part")
     examples, built, _ = same_in_memory_and_encoded(tmp_path, [path], reading, NegativeOptions())
-    assert built == Built(["a", "b"], "dna", "none", labelled=True)
+    assert built == Built(["a", "b"], "dna", "none", None, labelled=True)
     assert examples.split.tolist() == ["train", "test"] * 3
     with pytest.raises(UsageError, match=r"--negatives dinucleotide makes a 0/1 target, but .*x.tsv has other values"):
         load([path], reading, NegativeOptions("dinucleotide"), Tally())
@@ -283,7 +283,7 @@ def test_positives_of_chip_seq(shared_data, tmp_path):
     examples, built, _ = same_in_memory_and_encoded(tmp_path, [str(path)], ReadOptions(), NegativeOptions())
     with gzip.open(path, "rt") as file:
         n = sum(1 for _ in file) - 1
-    assert built == Built(["Bound"], "dna", "dinucleotide", labelled=True)
+    assert built == Built(["Bound"], "dna", "dinucleotide", None, labelled=True)
     assert examples.targets.ravel().tolist() == [1] * n + [0] * n
     assert (np.bincount(examples.sequences.data[: n * 101]) == np.bincount(examples.sequences.data[n * 101 :])).all()
 

@@ -200,12 +200,15 @@ def test_file(tmp_path):
     path = tmp_path / "n.fa"
     path.write_text(">a\nACGTT\n>b\nGGGGG\n>c\n\n>1\nTTTTT\n>d\nacgtt\n")
     positives = Examples(encode_all(["ACGTT", "CCCCC"]), from_text("xy"), None, np.zeros(2, np.uint8))
-    made, tally = make([positives], str(path), 3, ReadOptions(label_pattern="no", target_columns=("no",)))
-    assert decode_all(made.sequences) == ["GGGGG", "TTTTT"]
-    assert made.targets.tolist() == [[0, 0, 0]] * 2
-    assert made.origin.tolist() == [Origin.GIVEN] * 2
-    assert tally.counts["negatives left out: same sequence as a positive"] == 2
-    assert tally.counts["empty sequences left out"] == 1
+    # Of DNA the reverse complement of a positive is the same sequence.
+    for alphabet, kept in (("dna", ["TTTTT"]), ("rna", ["GGGGG", "TTTTT"])):
+        options = ReadOptions(alphabet=alphabet, label_pattern="no", target_columns=("no",))
+        made, tally = make([positives], str(path), 3, options)
+        assert decode_all(made.sequences) == kept
+        assert made.targets.tolist() == [[0, 0, 0]] * len(kept)
+        assert made.origin.tolist() == [Origin.GIVEN] * len(kept)
+        assert tally.counts["negatives left out: same sequence as a positive"] == 4 - len(kept)
+        assert tally.counts["empty sequences left out"] == 1
 
 
 def test_file_of_regions(genome, tmp_path):

@@ -24,7 +24,7 @@ def read(path, label=1.0, keep_empty=False, **options):
 def put(folder, name, text):
     path = folder / name
     if name.endswith(".gz"):
-        path.write_bytes(gzip.compress(text.encode()))
+        path.write_bytes(gzip.compress(text.encode(), mtime=0))
     else:
         path.write_text(text)
     return path
@@ -72,7 +72,7 @@ def test_fastq(tmp_path):
 
 
 def test_standard_input(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(FASTA.encode()))))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(FASTA.encode(), mtime=0))))
     examples, source, _ = read("-")
     assert (plain(examples), source.path) == (SEQUENCES, "stdin")
 
@@ -279,13 +279,13 @@ def test_forced_format(tmp_path):
         (lambda p: p.mkdir(), {}, "x: is a folder, not a file"),
         (lambda p: p.write_bytes(b""), {}, "x: is empty"),
         (lambda p: p.write_bytes(bytes(range(256)) * 9), {}, "x: is neither text nor an encoded dataset; FASTA, FASTQ"),
-        (lambda p: p.write_bytes(gzip.compress(FASTA.encode() * 99)[:-9]), {}, "x: gzip data end too early"),
+        (lambda p: p.write_bytes(gzip.compress(FASTA.encode() * 99, mtime=0)[:-9]), {}, "x: gzip data end too early"),
         (lambda p: p.write_text("\n\n"), {"format": "fasta"}, "x: holds no sequences"),
         (lambda p: p.write_text(">a\nACGT1\n"), {}, "x:2: '1' is not a nucleotide letter"),
         (lambda p: p.write_text(FASTA), {"format": "h5"}, "x: is not an HDF5 file"),
         (dataset, {"format": "fasta"}, "x: is an encoded dataset (HDF5), not fasta"),
         (
-            lambda p: p.write_bytes(gzip.compress(dataset(p).read_bytes())),
+            lambda p: p.write_bytes(gzip.compress(dataset(p).read_bytes(), mtime=0)),
             {},
             "x: an encoded dataset cannot be read from a stream; give the name of an HDF5 file that is not compressed",
         ),

@@ -88,8 +88,8 @@ def test_too_few_threads(n: int) -> None:
 
 def test_describe_other_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Card 9")
-    assert device.describe(torch.device("cuda:1")) == "cuda:1 (Card 9)"
-    assert device.describe(torch.device("mps")) == "mps"
+    assert device.describe(torch.device("cuda:1")) == "cuda:1 (Card 9; 1 thread on the CPU)"
+    assert device.describe(torch.device("mps")) == "mps (1 thread)"
 
 
 def test_keep_freed_memory() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,8 +10,11 @@ import click
 from seqcnn.cli import options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seqcnn.cli.console import Advance
     from seqcnn.dataset.examples import Examples
+    from seqcnn.dataset.sources import Source
     from seqcnn.dataset.store import DatasetWriter
 
 
@@ -39,7 +42,6 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     from seqcnn.cli.record import Record
     from seqcnn.dataset.build import collect, open_sources
     from seqcnn.dataset.sources import Tally
-    from seqcnn.dataset.store import DatasetWriter
     from seqcnn.formats.output import atomic_path, check_output
 
     report = options_given.reporter(given)
@@ -50,11 +52,10 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     sources = open_sources(data, reading, tally, label=1.0)
     for source in sources:
         click.get_current_context().call_on_close(source.close)
-    alphabet = sources[0].alphabet or "dna"
     with (
         atomic_path(output) as temporary,
         report.progress("encoding") as progress,
-        DatasetWriter(temporary, alphabet, sources[0].target_names, with_one_hot=given["one_hot"]) as writer,
+        _writer(temporary, sources, given["one_hot"]) as writer,
     ):
         built = collect(sources, reading, negatives, _Counting(writer, progress), tally)
         n_examples = len(writer)
@@ -64,6 +65,19 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     report.counts(tally)
     report.say(
         f"wrote {output}: {n_examples:,} examples, {built.alphabet.upper()}, {len(built.target_names)} target(s)"
+    )
+
+
+def _writer(path: Path, sources: Sequence[Source], one_hot: bool) -> DatasetWriter:
+    from seqcnn.dataset.store import DatasetWriter
+
+    lengths = {source.length for source in sources}
+    return DatasetWriter(
+        path,
+        sources[0].alphabet or "dna",
+        sources[0].target_names,
+        length=lengths.pop() if len(lengths) == 1 else None,
+        with_one_hot=one_hot,
     )
 
 

@@ -61,6 +61,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     for source in sources:
         click.get_current_context().call_on_close(source.close)
     report.detail(f"device {devices.describe(trained.network.output_bias.device)}")
+    placed = any(source.placed for source in sources)
     n_rows, n_silent, header = 0, 0, True
     with (
         _opened(output) as out,
@@ -68,7 +69,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     ):
         for chunk in read_all(sources):
             scores = predict(trained.network, chunk.sequences, given["batch_size"])
-            text = memoryview(_lines(trained, chunk, scores, header=header).encode())
+            text = memoryview(_lines(trained, chunk, scores, placed=placed, header=header).encode())
             while text:  # an unbuffered standard output (PYTHONUNBUFFERED) may take a part only
                 text = text[out.write(text) :]
             header = False
@@ -96,25 +97,31 @@ def _opened(output: str) -> Iterator[BinaryIO]:
             yield file
 
 
-def _lines(model: Model, chunk: Examples, scores: NDArray[np.float32], *, header: bool) -> str:
-    """Return the lines of a chunk, tab-separated."""
+def _lines(model: Model, chunk: Examples, scores: NDArray[np.float32], *, placed: bool, header: bool) -> str:
+    """Return the lines of a chunk, tab-separated; what has no place in a genome is at ``. -1 -1 .``, as in bedtools."""
     import numpy as np
+    from scipy.special import expit
 
     names = ["name"]
     columns: list[list[str]] = [chunk.names.decode()]
     windows = chunk.windows
-    if windows is not None:
+    if placed:
         names += ["chrom", "start", "end", "strand"]
+    if placed and windows is None:
+        columns += [[cell] * len(chunk) for cell in (".", "-1", "-1", ".")]
+    elif placed and windows is not None:
         strand = windows.strand if windows.strand is not None else np.full(len(windows), "+")
-        columns += [list(map(str, column.tolist())) for column in (windows.chrom, windows.start, windows.end, strand)]
+        start = np.maximum(windows.start, 0)  # a window may begin before its chromosome, a BED line not
+        known = windows.chrom != ""
+        places = (windows.chrom, np.where(known, start, -1), np.where(known, windows.end, -1), strand)
+        columns += [[str(cell) or "." for cell in column.tolist()] for column in places]
     single = len(model.target_names) == 1
     for target, score in zip(model.target_names, scores.T, strict=True):
         names.append("score" if single else target)
         columns.append([f"{value:.6g}" for value in score.tolist()])
         if model.task == "binary":
             names.append("probability" if single else f"{target}_probability")
-            probability = 1 / (1 + np.exp(-score.astype(np.float64)))
-            columns.append([f"{value:.6g}" for value in probability.tolist()])
+            columns.append([f"{value:.6g}" for value in expit(score.astype(np.float64)).tolist()])
     rows = ["\t".join(names)] if header else []
     rows += map("\t".join, zip(*columns, strict=True))
     return "\n".join(rows) + "\n"

@@ -209,9 +209,7 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     record = Record("train", {**given, **asdict(options)}, options_given.input_paths(data, given))
     tally = Tally()
     reading = options_given.reading(given)
-    examples, built = load(data, reading, options_given.negatives(given), tally)
-    report.notes(tally)
-    report.counts(tally)
+    examples, built = load(data, reading, options_given.negatives(given, options.task), tally)
     splitting = SplitOptions(
         given["valid_chroms"] or (),
         given["test_chroms"] or (),
@@ -221,11 +219,13 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     )
     both = (options.strands or ("both" if built.alphabet == "dna" else "one")) == "both"
     split = assign(examples, splitting, both_strands=both, seed=options.seed)
-    for note in split.notes:
-        report.say(note)
     task = options.task or (find_task(examples.targets) if examples.targets is not None else "binary")
     check(examples, split, options, task)
     _announce(report, devices.describe(device), examples, split, task, count_classes)
+    report.notes(tally)
+    report.counts(tally)
+    for note in split.notes:
+        report.say(note)
     watch = _Watch(report, options.epochs or choose_epochs(len(split.rows("train"))))
     with watch:
         trained = train(
@@ -234,7 +234,7 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
             options,
             target_names=built.target_names,
             alphabet=built.alphabet,
-            length=reading.length if examples.windows is not None else None,
+            length=built.length,
             device=device,
             on_batch=watch.on_batch,
             on_epoch=watch.on_epoch,

@@ -134,7 +134,7 @@ class Model(network.Network):
         weights = [self.output_bias[:, None], self.output_weight]
         if self.settings.hidden:
             weights += [self.hidden_bias, self.hidden_weight]
-        if not self.training:
+        if not self.training and features.device.type != "mps":  # Apple's GPUs have no double precision
             features, weights = features.double(), [weight.double() for weight in weights]
         elif self.settings.dropout:
             features = features * self.keep(features.shape[1], 1, features.shape[3])
