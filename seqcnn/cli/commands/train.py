@@ -226,7 +226,8 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     report.counts(tally)
     for note in split.notes:
         report.say(note)
-    watch = _Watch(report, options.epochs or choose_epochs(len(split.rows("train"))))
+    metric = "AUROC" if task == "binary" else "Pearson"
+    watch = _Watch(report, options.epochs or choose_epochs(len(split.rows("train"))), metric)
     with watch:
         trained = train(
             examples,
@@ -282,8 +283,8 @@ def _announce(
 class _Watch:
     """Shows the course of a fit: a moving line on a terminal, one line an epoch elsewhere."""
 
-    def __init__(self, report: Reporter, epochs: int) -> None:
-        self.report, self.epochs, self.epoch = report, epochs, 0
+    def __init__(self, report: Reporter, epochs: int, metric: str) -> None:
+        self.report, self.epochs, self.metric, self.epoch = report, epochs, metric, 0
         self.progress: Advance | None = None
         self._context: Any = None
 
@@ -310,7 +311,7 @@ class _Watch:
         score = sum(epoch.validation_score) / n
         self.report.say(
             f"epoch {epoch.number:>3}/{self.epochs}  loss {sum(epoch.training_loss) / n:.4f}  "
-            f"validation {score:.4f}  {epoch.sequences_per_second:,.0f} sequences/s  "
+            f"validation {self.metric} {score:.4f}  {epoch.sequences_per_second:,.0f} sequences/s  "
             f"{(self.epochs - epoch.number) * epoch.seconds:,.0f} s left"
         )
 
