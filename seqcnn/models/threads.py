@@ -7,9 +7,10 @@ operations.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 import torch
@@ -20,6 +21,7 @@ Result = TypeVar("Result")
 
 _pool: ThreadPoolExecutor | None = None
 _workers = 1
+_lock = threading.RLock()
 
 
 @contextmanager
@@ -32,16 +34,16 @@ def taken_over() -> Iterator[int]:
         The number of threads: :func:`torch.get_num_threads` outside the block.
     """
     global _pool, _workers
-    if _pool is not None:
-        yield _workers
-        return
-    n_threads = torch.get_num_threads()
-    with (
-        threadpool_limits(1),
-        ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(_lock)  # another Python thread that wants them waits; the same one goes on
+        if _pool is not None:
+            yield _workers
+            return
+        n_threads = torch.get_num_threads()
+        stack.enter_context(threadpool_limits(1))
+        _workers = n_threads
+        _pool = stack.enter_context(ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)))
         torch.set_num_threads(1)
-        _pool, _workers = pool, n_threads
         try:
             yield n_threads
         finally:
