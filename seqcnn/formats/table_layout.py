@@ -13,7 +13,7 @@ from seqcnn.formats.stream import looks_like_sequence
 
 SEQUENCE_NAMES: Final = ("sequence", "seq")
 TARGET_NAMES: Final = ("bound", "label", "target", "class", "score", "intensity", "signal", "y", "value")
-ROW_NAMES: Final = ("eventid", "name", "id", "probe", "probe_id", "sequence_id")
+ROW_NAMES: Final = ("eventid", "name", "id", "probe_id", "sequence_id")
 """Names, in any case, by which a column is found when none is asked for; the first that is there counts."""
 
 Header = Literal["auto"] | bool

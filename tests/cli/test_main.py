@@ -178,7 +178,11 @@ def test_an_interrupt_leaves_nothing_half_written(
     temporary.mkdir()
     words = ["train", str(inputs.positives), "-o", str(tmp_path / "run"), *SMALL, "--epochs", "100000"]
     with subprocess.Popen(
-        [*SEQCNN, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(temporary)}
+        [*SEQCNN, *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs are born deaf to it
     ) as process:
         assert process.stderr is not None
         while "epoch " not in process.stderr.readline():
