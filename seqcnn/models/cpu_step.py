@@ -132,13 +132,13 @@ class Step:
         scores = hidden @ self.output_weight
         scores += self.output_bias[:, None]
         if self.strands == 2:
-            scores = scores.reshape(self.members, -1, 2, targets.shape[1])
+            scores = scores.reshape(self.members, -1, 2, scores.shape[2])
             forward = scores[:, :, 0] >= scores[:, :, 1]
             losses, of_best = loss(np.where(forward, scores[:, :, 0], scores[:, :, 1]), targets)
             of_scores = np.empty_like(scores)
             np.multiply(of_best, forward, out=of_scores[:, :, 0])
             np.subtract(of_best, of_scores[:, :, 0], out=of_scores[:, :, 1])
-            of_scores = of_scores.reshape(self.members, -1, targets.shape[1])
+            of_scores = of_scores.reshape(self.members, -1, scores.shape[3])
         else:
             losses, of_best = loss(scores, targets)
             of_scores = of_best

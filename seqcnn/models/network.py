@@ -37,6 +37,19 @@ class Settings:
     dropout: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Standard deviations of normal initial weights, in place of an architecture's usual ones.
+
+    Parameters
+    ----------
+    filters, others : float
+    """
+
+    filters: float
+    others: float
+
+
 class Loss(Protocol):
     """What a fit minimises, in the two forms that a network may ask for."""
 
@@ -66,6 +79,11 @@ class Network(nn.Module, ABC):
         super().__init__()
         self.settings = settings
         self.generators: list[torch.Generator] = []
+        """Of each member's initial weights; on a GPU of its dropout too."""
+        self.dropout_generators: list[np.random.Generator] = []
+        """Of each member's dropout on the CPU."""
+        self.dropouts: tuple[float, ...] = (settings.dropout,) * settings.n_members
+        self.scales: tuple[Scale | None, ...] = (None,) * settings.n_members
 
     @property
     def threads_itself(self) -> bool:
@@ -94,26 +112,40 @@ class Network(nn.Module, ABC):
         """Say whether weight decay pulls this parameter towards 0: weights, not biases and thresholds."""
         return not name.endswith(("bias", "threshold"))
 
+    def is_filter(self, name: str) -> bool:
+        """Say whether this parameter holds the motif detectors."""
+        return name == "filters"
+
     def seed(self, seeds: Sequence[int]) -> None:
-        """Give each member its generator and draw its weights."""
-        device = self.output_bias.device
-        self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        """Give each member its generators and draw its weights; the same on any device."""
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.dropout_generators = [np.random.default_rng([seed, 1]) for seed in seeds]
         with torch.no_grad():
             self.initialise()
+        device = self.output_bias.device
+        if device.type != "cpu":
+            self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
 
     def draw(self, *shape: int, uniform: bool = True) -> Tensor:
         """Return random numbers in [0, 1) (or standard normal), shape (n_members, *shape)."""
         make = torch.rand if uniform else torch.randn
-        device = self.output_bias.device
-        return torch.stack([make(shape, generator=generator, device=device) for generator in self.generators])
+        drawn = [make(shape, generator=generator, device=generator.device) for generator in self.generators]
+        return torch.stack(drawn).to(self.output_bias.device)
 
     def keep(self, *shape: int) -> Tensor:
         """Return dropout's factors, shape (n_members, *shape): 0 for what is dropped, else 1 / (1 - dropout)."""
-        kept = 1 - self.settings.dropout
-        masks = torch.empty((len(self.generators), *shape), device=self.generators[0].device)
-        for mask, generator in zip(masks, self.generators, strict=True):
-            mask.bernoulli_(kept, generator=generator)
-        return masks.div_(kept)
+        device = self.output_bias.device
+        if device.type == "cpu":
+            drawn = np.empty((len(self.dropouts), *shape), dtype=np.float32)
+            for mask, generator, dropout in zip(drawn, self.dropout_generators, self.dropouts, strict=True):
+                generator.random(out=mask, dtype=np.float32)
+                np.greater_equal(mask, np.float32(dropout), out=mask)
+                mask *= np.float32(1 / (1 - dropout))
+            return torch.from_numpy(drawn)
+        masks = torch.empty((len(self.dropouts), *shape), device=device)
+        for mask, generator, dropout in zip(masks, self.generators, self.dropouts, strict=True):
+            mask.bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
+        return masks
 
     @torch.no_grad()
     def rescale(self, scale: Tensor, shift: Tensor) -> None:

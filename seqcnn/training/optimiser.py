@@ -1,7 +1,7 @@
 """AdamW and SGD for many members at once, each with its own learning rate, momentum and weight decay.
 
 All parameters are views of one flat buffer, so a step is a handful of operations however many members and layers there
-are.
+are. On the CPU these are NumPy's, which cost a fraction of PyTorch's to call; the operators are spelled the same.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,12 +33,18 @@ class Rates:
     weight_decay : float
         Decoupled decay of weights per step, times the learning rate.
     momentum : float
-        Nesterov momentum (SGD), first-moment decay (AdamW).
+        Momentum (SGD), first-moment decay (AdamW).
+    filter_decay : float, optional
+        Decay of the filters, if another than that of the other weights.
+    nesterov : bool
+        Look ahead along the momentum (SGD).
     """
 
     learning_rate: float
     weight_decay: float = 0.0
     momentum: float = 0.9
+    filter_decay: float | None = None
+    nesterov: bool = True
 
 
 def one_cycle(done: float, *, warm_up: float = 0.2, start: float = 0.1) -> float:
@@ -48,7 +55,11 @@ def one_cycle(done: float, *, warm_up: float = 0.2, start: float = 0.1) -> float
     """
     if done < warm_up:
         return start + (1 - start) * done / warm_up
-    return 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * (done - warm_up) / (1 - warm_up), dtype=torch.float64))))
+    return 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
+
+
+Numbers = Any
+"""An array on the CPU, a tensor elsewhere, or one number for all weights."""
 
 
 class Optimiser(ABC):
@@ -63,51 +74,80 @@ class Optimiser(ABC):
     n_steps : int
         Length of the schedule.
     schedule : {"one-cycle", "constant"}
+    decay_from : int
+        First step with weight decay.
     """
 
-    def __init__(self, network: Network, rates: Sequence[Rates], n_steps: int, schedule: str = "one-cycle") -> None:
+    def __init__(
+        self,
+        network: Network,
+        rates: Sequence[Rates],
+        n_steps: int,
+        schedule: str = "one-cycle",
+        decay_from: int = 0,
+    ) -> None:
         named = list(network.named_parameters())
         device = network.output_bias.device
         self.weights = torch.cat([p.detach().flatten() for _, p in named])
         self.gradient = torch.zeros_like(self.weights)
         self.member = torch.empty_like(self.weights, dtype=torch.int64)
         """Which member each weight belongs to."""
-        decayed = torch.empty_like(self.weights)
+        kinds = torch.empty_like(self.weights, dtype=torch.int64)
         start = 0
         for name, parameter in named:
             stop = start + parameter.numel()
             parameter.data = self.weights[start:stop].view(parameter.shape)
             parameter.grad = self.gradient[start:stop].view(parameter.shape)
-            decayed[start:stop] = float(network.is_decayed(name))
+            kinds[start:stop] = (2 if network.is_filter(name) else 1) if network.is_decayed(name) else 0
             members = torch.arange(len(parameter), device=device)
             self.member[start:stop] = members.repeat_interleave(parameter[0].numel())
             start = stop
-        self.learning_rate = torch.tensor([rate.learning_rate for rate in rates], device=device)[self.member]
-        self.momentum = torch.tensor([rate.momentum for rate in rates], device=device)[self.member]
-        self.decay = torch.tensor([rate.weight_decay for rate in rates], device=device)[self.member] * decayed
-        self.decays = bool(self.decay.any())
+        self.on_cpu = device.type == "cpu"
+        self.rates = rates
+        self.momentum = self._of_each([rate.momentum for rate in rates])
+        self.nesterov = self._of_each([float(rate.nesterov) for rate in rates])
+        decays = [
+            (0.0, rate.weight_decay, rate.weight_decay if rate.filter_decay is None else rate.filter_decay)
+            for rate in rates
+        ]
+        self.decays = any(any(each) for each in decays)
+        self.decay = self._numbers(torch.tensor(decays, device=device)[self.member, kinds])
+        self.decay_from = decay_from
         self.n_steps, self.schedule, self.steps_done = n_steps, schedule, 0
+        self._weights, self._gradient = self._numbers(self.weights), self._numbers(self.gradient)
         self.start_state()
+
+    def _numbers(self, tensor: Tensor) -> Numbers:
+        return tensor.numpy() if self.on_cpu else tensor
+
+    def _of_each(self, values: Sequence[float]) -> Numbers:
+        """Return a value for each weight; on the CPU one number if members agree, which gives the same to the bit."""
+        if self.on_cpu and len(set(values)) == 1:
+            return np.float32(values[0])
+        return self._numbers(torch.tensor(values, device=self.weights.device)[self.member])
 
     @abstractmethod
     def start_state(self) -> None:
         """Make the moments."""
 
     @abstractmethod
-    def move(self, learning_rate: Tensor) -> None:
-        """Change the weights by one step at these learning rates, one a weight."""
+    def move(self, learning_rates: Sequence[float]) -> None:
+        """Change the weights by one step at these learning rates, one a member."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """Return the moments, sharing their memory."""
 
     def step(self) -> None:
         """Move the weights by the gradient that has come together since the last step, and clear it."""
-        learning_rate = self.learning_rate
-        if self.schedule == "one-cycle":
-            learning_rate = learning_rate * one_cycle(self.steps_done / self.n_steps)
-        self.steps_done += 1
-        with torch.no_grad():
-            if self.decays:
-                self.weights.addcmul_(self.weights * self.decay, learning_rate, value=-1)
-            self.move(learning_rate)
-            self.gradient.zero_()
+        share = one_cycle(self.steps_done / self.n_steps) if self.schedule == "one-cycle" else 1.0
+        learning_rates = [rate.learning_rate * share for rate in self.rates]
+        with torch.no_grad(), np.errstate(over="ignore", invalid="ignore"):  # lost members are for the fit to report
+            if self.decays and self.steps_done >= self.decay_from:
+                self._weights -= self._of_each(learning_rates) * self.decay * self._weights
+            self.steps_done += 1
+            self.move(learning_rates)
+            self.gradient.zero_()  # not times 0, which leaves what is not a number
 
 
 class AdamW(Optimiser):
@@ -116,36 +156,49 @@ class AdamW(Optimiser):
     def start_state(self) -> None:
         """Make both moments 0."""
         self.first, self.second = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        self.scale = torch.empty_like(self.weights)
-        self.taken = 1 - self.momentum
-        self.left = torch.ones_like(self.weights)
-        """Momentum to the power of the steps done."""
+        self._first, self._second = self._numbers(self.first), self._numbers(self.second)
 
-    def move(self, learning_rate: Tensor) -> None:
+    def state(self) -> dict[str, Tensor]:
+        """Return the moments, sharing their memory."""
+        return {"first": self.first, "second": self.second}
+
+    def move(self, learning_rates: Sequence[float]) -> None:
         """Take one step; the second moment decays by 0.999, epsilon is 1e-8."""
-        self.first.lerp_(self.gradient, self.taken)
-        self.second.mul_(0.999).addcmul_(self.gradient, self.gradient, value=0.001)
-        torch.sqrt(self.second, out=self.scale)
-        self.scale.div_(math.sqrt(1 - 0.999**self.steps_done)).add_(1e-8)
-        self.left.mul_(self.momentum)
-        size = learning_rate / (1 - self.left)
-        self.weights.addcdiv_(size.mul_(self.first), self.scale, value=-1)
+        gradient = self._gradient
+        self._first += (1 - self.momentum) * (gradient - self._first)
+        self._second *= 0.999
+        self._second += 0.001 * (gradient * gradient)
+        scale = self._second**0.5
+        scale *= 1 / math.sqrt(1 - 0.999**self.steps_done)
+        scale += 1e-8
+        done = self.steps_done
+        sizes = [rate / (1 - its.momentum**done) for rate, its in zip(learning_rates, self.rates, strict=True)]
+        self._weights -= self._of_each(sizes) * (self._first / scale)
 
 
 class SGD(Optimiser):
-    """Gradient descent with Nesterov momentum, as DeepBind used (Sutskever et al. 2013, proceedings.mlr.press/v28)."""
+    """Gradient descent with momentum, as DeepBind used (Sutskever et al. 2013, proceedings.mlr.press/v28)."""
 
     def start_state(self) -> None:
         """Make the velocity 0."""
         self.velocity = torch.zeros_like(self.weights)
+        self._velocity = self._numbers(self.velocity)
 
-    def move(self, learning_rate: Tensor) -> None:
+    def state(self) -> dict[str, Tensor]:
+        """Return the velocity, sharing its memory."""
+        return {"velocity": self.velocity}
+
+    def move(self, learning_rates: Sequence[float]) -> None:
         """Take one step."""
-        self.velocity.mul_(self.momentum).add_(self.gradient)
-        ahead = self.gradient + self.momentum * self.velocity
-        self.weights.addcmul_(ahead, learning_rate, value=-1)
+        gradient = self._gradient
+        self._velocity *= self.momentum
+        self._velocity += gradient
+        ahead = self.nesterov * (gradient + self.momentum * self._velocity) + (1 - self.nesterov) * self._velocity
+        self._weights -= self._of_each(learning_rates) * ahead
 
 
-def create(name: str, network: Network, rates: Sequence[Rates], n_steps: int, schedule: str) -> Optimiser:
+def create(
+    name: str, network: Network, rates: Sequence[Rates], n_steps: int, schedule: str, decay_from: int = 0
+) -> Optimiser:
     """Build the optimiser of this name."""
-    return {"adamw": AdamW, "sgd": SGD}[name](network, rates, n_steps, schedule)
+    return {"adamw": AdamW, "sgd": SGD}[name](network, rates, n_steps, schedule, decay_from)

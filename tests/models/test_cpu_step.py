@@ -46,7 +46,7 @@ def reseed(network: Network, seed: int) -> None:
     """Draw the weights at the first call; give every member the same random numbers again at others."""
     if not network.generators:
         network.seed([seed + member for member in range(network.settings.n_members)])
-    network.generators = [torch.Generator().manual_seed(seed + i) for i in range(network.settings.n_members)]
+    network.dropout_generators = [np.random.default_rng(seed + i) for i in range(network.settings.n_members)]
 
 
 def random_rows(seed: int, lengths: Sequence[int]) -> list[NDArray[np.uint8]]:

@@ -77,14 +77,20 @@ class Model(network.Network):
         self._step: tuple[tuple[int, int], cpu_step.Step] | None = None
 
     def initialise(self) -> None:
-        """Draw filters and weights uniformly within 1 / sqrt(inputs), biases 0."""
+        """Draw filters and weights uniformly within 1 / sqrt(inputs), or normally where a scale is set; biases 0."""
         weights = [self.filters, self.output_weight]
         if self.settings.hidden:
             weights.insert(1, self.hidden_weight)
             self.hidden_bias.zero_()
         for weight in weights:
-            inputs = weight[0, 0].numel() if weight is self.filters else weight.shape[1]
+            is_filters = weight is self.filters
+            inputs = weight[0, 0].numel() if is_filters else weight.shape[1]
             weight.copy_((self.draw(*weight.shape[1:]) * 2 - 1) / inputs**0.5)
+            if not any(self.scales):
+                continue
+            for member, scale, normal in zip(weight, self.scales, self.draw(*weight.shape[1:], uniform=False), strict=True):
+                if scale is not None:
+                    member.copy_(normal * (scale.filters if is_filters else scale.others))
         self.threshold.zero_()
         self.output_bias.zero_()
 
@@ -117,7 +123,7 @@ class Model(network.Network):
         place = (self.filters.data_ptr(), gradient.data_ptr())
         if self._step is None or self._step[0] != place:
             strands = 2 if settings.both_strands else 1
-            self._step = place, cpu_step.Step(self, strands=strands, dropout=settings.dropout > 0)
+            self._step = place, cpu_step.Step(self, strands=strands, dropout=any(self.dropouts))
         return torch.from_numpy(self._step[1].add_gradients(inputs, targets.numpy(), loss.with_gradient))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -136,7 +142,7 @@ class Model(network.Network):
             weights += [self.hidden_bias, self.hidden_weight]
         if not self.training and features.device.type != "mps":  # Apple's GPUs have no double precision
             features, weights = features.double(), [weight.double() for weight in weights]
-        elif self.settings.dropout:
+        elif self.training and any(self.dropouts):
             features = features * self.keep(features.shape[1], 1, features.shape[3])
         m, n, strands, _ = features.shape
         x = features.reshape(m, n * strands, -1)
