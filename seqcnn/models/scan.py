@@ -10,6 +10,7 @@ beyond both ends.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
@@ -50,12 +51,6 @@ class Windows(NamedTuple):
     rows: Tensor
     counts: Tensor | None
     word: int
-
-    def split(self, size: int) -> list[Windows]:
-        """Cut into batches of `size` sequences."""
-        rows = self.rows.split(size)  # type: ignore[no-untyped-call]
-        counts = [None] * len(rows) if self.counts is None else self.counts.split(size)  # type: ignore[no-untyped-call]
-        return [Windows(r, c, self.word) for r, c in zip(rows, counts, strict=True)]
 
 
 class Pooled(NamedTuple):
@@ -114,7 +109,23 @@ def table_to_filters(gradient: Tensor, word: int, kernel_size: int) -> Tensor:
 def find_windows(
     codes: Tensor, lengths: Tensor | None, kernel_size: int, *, batch_size: int | None = None, word: int | None = None
 ) -> Windows:
+    """Find the table rows of every window of one batch, see :func:`window_batches`."""
+    word = word or choose_word(min(len(codes), batch_size or len(codes)), codes.shape[1], kernel_size)
+    return next(window_batches(codes, lengths, kernel_size, max(1, len(codes)), word))
+
+
+def choose_word(n: int, length: int, kernel_size: int) -> int:
+    """Return the length of words that is fastest for batches of this size. Scores differ by rounding between lengths."""
+    return 4 if n * (length + kernel_size - 1) >= LONG_WORDS_FROM else 3
+
+
+def window_batches(
+    codes: Tensor, lengths: Tensor | None, kernel_size: int, batch_size: int, word: int
+) -> Iterator[Windows]:
     """Find the table rows of every window, those that reach up to k - 1 N beyond either end included.
+
+    The words are found for all sequences at once, the rows, which are n_groups times as many, batch by batch, so that a
+    batch's are still in the cache when it is scanned.
 
     Parameters
     ----------
@@ -123,15 +134,12 @@ def find_windows(
     lengths : Tensor of int64, shape (n,), or None
         Length of each sequence, at least 1; None if all fill the rectangle.
     kernel_size : int
-    batch_size : int, optional
-        Sequences that will be scanned together, if not all: it decides the length of the words.
-    word : int, optional
-        Length of the words, whatever the size. Scores differ by rounding between lengths.
+    batch_size : int
+    word : int
+        Bases per table row, see :func:`choose_word`.
     """
-    n, length = codes.shape
+    length = codes.shape[1]
     n_windows = length + kernel_size - 1
-    if word is None:
-        word = 4 if min(n, batch_size or n) * n_windows >= LONG_WORDS_FROM else 3
     n_groups = -(-kernel_size // word)
     right = n_windows + n_groups * word - (kernel_size - 1) - length
     padded = functional.pad(codes, (kernel_size - 1, right), value=N_CODE).to(torch.int32)
@@ -142,14 +150,17 @@ def find_windows(
     words.mul_(n_groups)
     group = torch.arange(n_groups, dtype=torch.int32)
     if lengths is None or bool((lengths == length).all()):
-        rows = torch.empty(n, n_windows, n_groups, dtype=torch.int32)
-        torch.add(words.as_strided(rows.shape, (width, 1, word)), group, out=rows)
-        return Windows(rows, None, word)
-    counts = lengths + (kernel_size - 1)
-    position = torch.minimum(torch.arange(n_windows), counts[:, None] - 1)
-    at = position[:, :, None] + torch.arange(n_groups) * word
-    rows = words.gather(1, at.view(n, -1)).view(n, n_windows, n_groups).add_(group)
-    return Windows(rows, counts, word)
+        for part in words.split(batch_size):  # type: ignore[no-untyped-call]
+            rows = torch.empty(len(part), n_windows, n_groups, dtype=torch.int32)
+            torch.add(part.as_strided(rows.shape, (width, 1, word), part.storage_offset()), group, out=rows)
+            yield Windows(rows, None, word)
+        return
+    for part, sizes in zip(words.split(batch_size), lengths.split(batch_size), strict=True):  # type: ignore[no-untyped-call]
+        counts = sizes + (kernel_size - 1)
+        position = torch.minimum(torch.arange(n_windows), counts[:, None] - 1)
+        at = position[:, :, None] + torch.arange(n_groups) * word
+        rows = part.gather(1, at.view(len(part), -1)).view(len(part), n_windows, n_groups).add_(group)
+        yield Windows(rows, counts, word)
 
 
 def _blocks(n: int, n_windows: int, width: int) -> range:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -133,6 +133,13 @@ class Optimiser(ABC):
     @abstractmethod
     def move(self, learning_rates: Sequence[float]) -> None:
         """Change the weights by one step at these learning rates, one a member."""
+
+    def stop(self, member: int) -> None:
+        """Set a member's weights to 0 and leave them there."""
+        its = self.member == member
+        for each in (self.weights, self.gradient, *self.state().values()):
+            each[its] = 0
+        self.rates = [replace(rate, learning_rate=0.0) if i == member else rate for i, rate in enumerate(self.rates)]
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:

@@ -17,7 +17,8 @@ from seqcnn.errors import InputError, TrainingError, UsageError
 from seqcnn.models import architectures
 from seqcnn.models.modelfile import Model
 from seqcnn.training.evaluate import evaluate
-from seqcnn.training.fit import Epoch, History, Plan, Watcher, fit
+from seqcnn.training.fit import Plan, Watcher, fit
+from seqcnn.training.history import Epoch, History
 from seqcnn.training.objectives import TASKS, balance, unbalance
 from seqcnn.training.optimiser import OPTIMISERS, SCHEDULES, Rates
 from seqcnn.version import __version__

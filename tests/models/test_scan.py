@@ -15,7 +15,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqcnn.models import scan as module
-from seqcnn.models.scan import Pooled, argmax_windows, build_table, find_windows, scan, scan_by_convolution
+from seqcnn.models.scan import (
+    Pooled,
+    argmax_windows,
+    build_table,
+    find_windows,
+    scan,
+    scan_by_convolution,
+    window_batches,
+)
 from seqcnn.sequence.alphabet import N_CODE, one_hot
 
 Codes = NDArray[np.uint8]
@@ -200,7 +208,9 @@ def test_parts_of_a_batch_score_as_the_whole(word: int, usewords: Callable[[int]
     windows = find_windows(codes, lengths, 6)
     whole = scan(filters, windows, threshold=threshold)
     for size in (1, 3, 7, 100):
-        parts = [scan(filters, part, threshold=threshold) for part in windows.split(size)]
+        parts = [
+            scan(filters, part, threshold=threshold) for part in window_batches(codes, lengths, 6, size, windows.word)
+        ]
         assert torch.equal(torch.cat([part.maximum for part in parts]), whole.maximum)
         averages = [part.average for part in parts if part.average is not None]
         torch.testing.assert_close(torch.cat(averages), whole.average, rtol=1e-6, atol=1e-6)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,9 @@ from seqcnn.models.network import Network
 from seqcnn.models.predict import member_scores
 from seqcnn.sequence.ragged import from_rows, from_text
 from seqcnn.training import fit as module
-from seqcnn.training.fit import Epoch, History, Plan, fit, refresh
+from seqcnn.training.feed import InMemory
+from seqcnn.training.fit import Plan, fit
+from seqcnn.training.history import Epoch, History
 from seqcnn.training.metrics import validation_score
 from seqcnn.training.objectives import losses
 from seqcnn.training.optimiser import Rates
@@ -164,7 +164,7 @@ def play(
         i = next(epochs)
         return [each[i] for each in losses_now or [[1.0] * 1000] * len(scores)], [each[i] for each in scores]
 
-    monkeypatch.setattr(module, "_validate", validate)
+    monkeypatch.setattr(module.Fit, "_validate", validate)
 
 
 def run_played(n_members: int, patience: int, epochs: int) -> tuple[History, list[dict[str, Tensor]], Network]:
@@ -307,14 +307,15 @@ def test_loss_that_is_not_a_number(ragged: bool, monkeypatch: pytest.MonkeyPatch
     targets = train.targets.copy()
     targets[37] = np.inf
     batches: list[NDArray[np.intp]] = []
-    real = module._batches
+    real = InMemory.batches
 
-    def spy(*given: Any) -> Any:
-        for rows, inputs in real(*given):
-            batches.append(rows)
-            yield rows, inputs
+    def spy(self: InMemory, epoch: int, skip: int = 0) -> Any:
+        for batch in real(self, epoch, skip):
+            if not skip:
+                batches.append(batch.rows)
+            yield batch
 
-    monkeypatch.setattr(module, "_batches", spy)
+    monkeypatch.setattr(InMemory, "batches", spy)
     with pytest.raises(TrainingError) as caught:
         fit(make([1, 2]), train.with_targets(targets), None, plan(2, task="regression", optimiser="sgd"))
     holder = next(i for i, rows in enumerate(batches) if 37 in rows)
@@ -352,32 +353,6 @@ def test_validation_scores_that_are_no_numbers(task: str, value: float, monkeypa
         fit(make([1, 2]), simulate(16), simulate(10, 1), plan(2, task=task))
 
 
-@pytest.mark.parametrize("ragged", [False, True])
-@pytest.mark.parametrize("batch_size", [1, 7, 50, 64, 1000])
-def test_every_example_once_an_epoch(batch_size: int, ragged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GATHER", 32)
-    examples = simulate(100, 0, ragged=ragged)
-    order = np.random.default_rng(0).permutation(100)
-    rows = [each for each, _ in module._batches(make([1]), examples.sequences, order, batch_size)]
-    assert sorted(np.concatenate(rows).tolist()) == list(range(100))
-    assert all(0 < len(each) <= batch_size for each in rows)
-    assert len(rows) == -(-100 // batch_size)  # as many as there are steps in the schedule
-    if not ragged:
-        assert np.concatenate(rows).tolist() == order.tolist()
-
-
-def test_rows_and_inputs_belong_together() -> None:
-    network = make([1]).eval()
-    for ragged in (False, True):
-        examples = simulate(100, 0, ragged=ragged)
-        wanted = member_scores(network, examples.sequences)[0]
-        with torch.no_grad():
-            for rows, inputs in module._batches(
-                network, examples.sequences, np.random.default_rng(1).permutation(100), 9
-            ):
-                np.testing.assert_allclose(network(inputs)[0].numpy(), wanted[rows], atol=1e-6)
-
-
 def test_watcher() -> None:
     calls: list[tuple[int, int, float]] = []
     fit(
@@ -385,39 +360,6 @@ def test_watcher() -> None:
     )
     assert [call[:2] for call in calls] == [(16, 40), (32, 40), (40, 40)] * 2
     assert all(np.isfinite(call[2]) for call in calls)
-
-
-def pairs(row: NDArray[np.uint8]) -> Counter[tuple[int, int]]:
-    return Counter(pairwise(row.tolist()))
-
-
-@pytest.mark.parametrize("ragged", [False, True])
-def test_refresh(ragged: bool) -> None:
-    examples = simulate(60, 0, ragged=ragged)
-    origin = np.array([Origin.GIVEN, Origin.DINUCLEOTIDE, Origin.GC, Origin.FLANK] * 15, dtype=np.uint8)
-    examples = replace(examples, origin=origin)
-    before = examples.sequences.data.copy()
-    rounds = [refresh(examples, 1, number) for number in (1, 2)]
-    again = refresh(examples, 1, 1)
-    assert np.array_equal(examples.sequences.data, before)  # the set itself stays
-    assert np.array_equal(rounds[0].data, again.data)
-    assert not np.array_equal(rounds[0].data, refresh(examples, 2, 1).data)
-    for shuffled in rounds:
-        assert np.array_equal(shuffled.offsets, examples.sequences.offsets)
-        changed = 0
-        for row, (old, new) in enumerate(zip(examples.sequences, shuffled, strict=True)):
-            assert pairs(old) == pairs(new)
-            if origin[row] == Origin.DINUCLEOTIDE:
-                changed += not np.array_equal(old, new)
-            else:
-                assert np.array_equal(old, new)
-        assert changed > 10
-    assert not np.array_equal(rounds[0].data, rounds[1].data)
-
-
-def test_refresh_without_shuffles() -> None:
-    examples = simulate(10)
-    assert refresh(examples, 1, 1) is examples.sequences
 
 
 def test_resampling_trains_on_fresh_negatives() -> None:

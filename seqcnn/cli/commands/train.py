@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seqcnn.cli.record import Record
     from seqcnn.dataset.examples import Examples
     from seqcnn.dataset.split import Split
-    from seqcnn.training.fit import Epoch
+    from seqcnn.training.history import Epoch
     from seqcnn.training.train import Trained
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from seqcnn.errors import UsageError
 from seqcnn.models import cpu_step, network
-from seqcnn.models.scan import Pooled, Windows, find_windows, scan, scan_by_convolution
+from seqcnn.models.scan import Pooled, Windows, choose_word, scan, scan_by_convolution, window_batches
 
 POOLINGS: Final = ("max", "max-average")
 
@@ -97,9 +97,9 @@ class Model(network.Network):
     def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Inputs]:
         """Find the windows once for many batches on the CPU; on a GPU pass the codes on."""
         if codes.device.type == "cpu":
-            word = None if self.training else 4
-            windows = find_windows(codes, lengths, self.settings.kernel_size, batch_size=batch_size, word=word)
-            yield from windows.split(batch_size)
+            kernel_size = self.settings.kernel_size
+            word = choose_word(batch_size, codes.shape[1], kernel_size) if self.training else 4
+            yield from window_batches(codes, lengths, kernel_size, batch_size, word)
         else:
             for start in range(0, len(codes), batch_size):
                 part = slice(start, start + batch_size)
