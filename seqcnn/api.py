@@ -20,7 +20,8 @@ from seqcnn.sequence import shuffle
 from seqcnn.sequence.alphabet import LETTERS
 from seqcnn.sequence.ragged import Ragged, encode_all, from_text
 from seqcnn.training.presets import PRESETS
-from seqcnn.training.train import TrainOptions, train
+from seqcnn.training.options import TrainOptions
+from seqcnn.training.train import train
 
 
 class Predictor:
@@ -129,7 +130,7 @@ def fit(
     device : str
     target_names : sequence of str, optional
     **options
-        Fields of :class:`seqcnn.training.train.TrainOptions`, over those of the preset.
+        Fields of :class:`seqcnn.training.options.TrainOptions`, over those of the preset.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def fit(
         raise ValueError(f"{values.shape[1]} targets, but {len(called)} names for them")
     names = from_text(f"row_{i + 1}" for i in range(len(codes)))
     examples = Examples(codes, names, values, np.full(len(codes), Origin.GIVEN, dtype=np.uint8))
-    both = (chosen.strands or ("both" if alphabet == "dna" else "one")) == "both"
+    both = chosen.reads_both_strands(alphabet)
     fractions = SplitOptions(valid_fraction=valid_fraction, test_fraction=test_fraction)
     split = assign(examples, fractions, both_strands=both, seed=chosen.seed)
     trained = train(

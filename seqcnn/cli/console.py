@@ -122,3 +122,14 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
                 shown = f"{value:,}" if isinstance(value, int) else str(value)
             rows.append((f"  {name}", shown))
     return align(rows)
+
+
+def folds_table(summary: Mapping[str, Mapping[str, Any]]) -> str:
+    """Lay out each metric's mean over folds, with its 95% interval, and each fold's value."""
+    rows: list[tuple[str, Any]] = []
+    for target, metrics in summary.items():
+        rows.append(("target", target))
+        for name, value in metrics.items():
+            each = " ".join(f"{fold:.4f}" for fold in value["folds"])
+            rows.append((f"  {name}", f"{value['mean']:.4f}  ({value['low']:.4f} to {value['high']:.4f})  of {each}"))
+    return align(rows)

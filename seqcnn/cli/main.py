@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from seqcnn.cli import commands
-from seqcnn.errors import SeqcnnError
+from seqcnn.errors import Interrupted, SeqcnnError
 from seqcnn.version import __version__
 
 ORDER: Final = ("encode", "train", "evaluate", "predict", "info")
@@ -92,6 +92,9 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         click.echo("seqcnn: interrupted", err=True)
         return INTERRUPTED
+    except Interrupted as stop:
+        click.echo(f"seqcnn: {stop}", err=True)
+        return stop.exit_code
     except Exception as error:
         if "--debug" in arguments and not isinstance(error, QUIET):
             raise

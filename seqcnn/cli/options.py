@@ -25,7 +25,7 @@ class Option(click.Option):
 option = partial(click.option, cls=Option)
 
 
-def _stack(*parts: Callable[[F], F]) -> Callable[[F], F]:
+def stack(*parts: Callable[[F], F]) -> Callable[[F], F]:
     """Make one decorator of several, so that help shows them in this order."""
 
     def decorate(function: F) -> F:
@@ -53,7 +53,7 @@ def inputs(name: str = "data", metavar: str = "DATA...") -> Callable[[F], F]:
 
 def output(help: str, *, required: bool = True) -> Callable[[F], F]:
     """-o/--output and --force."""
-    return _stack(
+    return stack(
         option("-o", "--output", required=required, metavar="PATH", help=help),
         option("--force", is_flag=True, help="Replace an output that exists."),
     )
@@ -61,7 +61,7 @@ def output(help: str, *, required: bool = True) -> Callable[[F], F]:
 
 def reading(*, by_model: bool = False) -> Callable[[F], F]:
     """How inputs are read; a model may know the windows and the alphabet."""
-    return _stack(
+    return stack(
         option("--genome", metavar="FASTA", help="Genome that regions (BED, narrowPeak) are cut from."),
         option(
             "--length",
@@ -99,7 +99,7 @@ def reading(*, by_model: bool = False) -> Callable[[F], F]:
 def labels(*, by_model: bool = False) -> Callable[[F], F]:
     """Where targets come from, and negatives; a model may know what its targets are called and whether they are 0/1."""
     made = "gc for regions, dinucleotide for sequences"
-    return _stack(
+    return stack(
         option(
             "--target-column",
             metavar="COLUMN,...",
@@ -138,7 +138,7 @@ def seed() -> Callable[[F], F]:
 
 def machine() -> Callable[[F], F]:
     """Device, threads, batches."""
-    return _stack(
+    return stack(
         option(
             "--device",
             default="auto",
@@ -157,7 +157,7 @@ def machine() -> Callable[[F], F]:
 
 def messages() -> Callable[[F], F]:
     """--quiet and -v."""
-    return _stack(
+    return stack(
         option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
         option("-v", "--verbose", is_flag=True, help="Say more: every count and every option."),
     )

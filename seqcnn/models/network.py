@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from seqcnn.models import window_rule
 from seqcnn.sequence.ragged import Ragged
 
 
@@ -50,6 +51,14 @@ class Scale:
     others: float
 
 
+RULES: Final = ("whole", "window")
+"""How a sequence is scored: as it is, or as the best of its windows of the detectors' length, see `window_rule`."""
+
+
+WINDOW_LETTERS: Final = 1 << 18
+"""Letters of windows that are cut out and scored at a time."""
+
+
 class Loss(Protocol):
     """What a fit minimises, in the two forms that a network may ask for."""
 
@@ -74,6 +83,8 @@ class Network(nn.Module, ABC):
     """Last layer, shape (n_members, n_features, n_targets)."""
     output_bias: nn.Parameter
     """Shape (n_members, n_targets), added to the score of either strand."""
+    rule: str = "whole"
+    """How predictions score a sequence, one of :data:`RULES`; training scores it whole."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -89,6 +100,11 @@ class Network(nn.Module, ABC):
     def threads_itself(self) -> bool:
         """Whether training steps divide their work among threads by themselves, see :mod:`seqcnn.models.threads`."""
         return False
+
+    @property
+    def detector_length(self) -> int | None:
+        """Length of the windows of the window rule, bp; None if the architecture has no such rule."""
+        return None
 
     @abstractmethod
     def initialise(self) -> None:
@@ -153,10 +169,64 @@ class Network(nn.Module, ABC):
         self.output_weight.mul_(scale.to(self.output_weight))
         self.output_bias.mul_(scale.to(self.output_bias)).add_(shift.to(self.output_bias))
 
+    def score(self, sequences: Ragged) -> NDArray[np.float32]:
+        """Score sequences as they are, shape (n_members, n, n_targets); none is empty."""
+        tensors = to_tensors(sequences, self.output_bias.device)
+        parts = [self(inputs) for inputs in self.prepare(*tensors, len(sequences))]
+        scores: NDArray[np.float32] = torch.cat(parts, dim=1).cpu().numpy()
+        return scores
+
+    def score_windows(self, codes: NDArray[np.uint8], starts: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Score windows of `detector_length`, each as a sequence of its own.
+
+        Parameters
+        ----------
+        codes : ndarray of uint8, shape (length,)
+        starts : ndarray of int, shape (n_windows,)
+            Ascending.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_members, n_windows, n_targets)
+        """
+        length = self.detector_length
+        assert length is not None
+        windows = window_rule.cut(codes, starts, length)
+        size = max(1, WINDOW_LETTERS // length)
+        parts = [self.score(windows.slice(start, start + size)) for start in range(0, len(windows), size)]
+        return np.concatenate(parts, axis=1)
+
+    def score_by_windows(self, sequences: Ragged) -> NDArray[np.float32]:
+        """Score sequences by the window rule, shape (n_members, n, n_targets); none is empty."""
+        length, settings = self.detector_length, self.settings
+        assert length is not None
+        return window_rule.best_scores(
+            sequences, length, settings.n_members, settings.n_targets, self.score, self.score_windows
+        )
+
+    def members(self, chosen: Sequence[int]) -> Network:
+        """Return a network of these members alone, a copy; for predictions, as it has no generators."""
+        network = type(self)(replace(self.settings, n_members=len(chosen)))
+        with torch.no_grad():
+            for ours, theirs in zip(network.parameters(), self.parameters(), strict=True):
+                ours.copy_(theirs[list(chosen)])
+        return network.to(self.output_bias.device).eval().requires_grad_(False)
+
     @property
     def n_parameters(self) -> int:
         """Weights of one member."""
         return sum(p.numel() for p in self.parameters()) // self.settings.n_members
+
+
+def join_members(networks: Sequence[Network]) -> Network:
+    """Return one network with the members of several of one shape, in order; for predictions."""
+    first = networks[0]
+    n_members = sum(each.settings.n_members for each in networks)
+    joined = type(first)(replace(first.settings, n_members=n_members))
+    with torch.no_grad():
+        for ours, *theirs in zip(joined.parameters(), *(each.parameters() for each in networks), strict=True):
+            ours.copy_(torch.cat(theirs))
+    return joined.to(first.output_bias.device).eval().requires_grad_(False)
 
 
 def to_tensors(sequences: Ragged, device: torch.device) -> tuple[Tensor, Tensor | None]:

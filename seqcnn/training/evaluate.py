@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.errors import InputError
 from seqcnn.models.modelfile import Model
 from seqcnn.models.predict import predict
-from seqcnn.training.metrics import binary_metrics, regression_metrics
+from seqcnn.training.judging import binary_metrics, multiclass_metrics, poisson_metrics, regression_metrics
+
+Array = NDArray[np.float32]
 
 
 def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int | None = None) -> dict[str, Any]:
@@ -21,7 +24,8 @@ def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int
     ----------
     model : Model
     examples : Examples
-        With as many targets as the model has.
+        With the columns of targets that the model has; its class numbers for several classes. Their weights, if they
+        have such, weigh every metric.
     seed : int
         Of the bootstrap.
     batch_size : int
@@ -29,38 +33,68 @@ def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int
     Returns
     -------
     dict
-        For each target's name the metrics of its task, see :mod:`seqcnn.training.metrics`. A target with one class
-        only, or without values, has ``n`` and a ``problem`` instead. ``unscored`` counts examples with a target that
-        have no score (empty sequences), where there are such; they are left out.
+        For the name of each column of targets the metrics of its task, see :mod:`seqcnn.training.judging`. A target
+        with one class only, or without values, has ``n`` and a ``problem`` instead. ``unscored`` counts examples with a
+        target that have no score (empty sequences), where there are such; they are left out, and so are those of weight
+        0.
 
     Raises
     ------
     InputError
         If the targets do not fit the model.
     """
-    if examples.targets is None or examples.targets.shape[1] != len(model.target_names):
+    wanted = model.target_columns
+    if examples.targets is None or examples.targets.shape[1] != len(wanted):
         n = 0 if examples.targets is None else examples.targets.shape[1]
-        wanted = f"{len(model.target_names)} ({', '.join(model.target_names)})"
         raise InputError(
-            f"the data have {n} target{'s' * (n != 1)}, but the model has {wanted}", hint="see --target-column"
+            f"the data have {n} target{'s' * (n != 1)}, but the model has {len(wanted)} ({', '.join(wanted)})",
+            hint="see --target-column",
         )
     scores = predict(model.network, examples.sequences, batch_size)
-    columns = zip(model.target_names, examples.targets.T, scores.T, strict=True)
-    return {name: judge(model.task, truth, score, seed) for name, truth, score in columns}
+    of_each = [scores] if model.task == "multiclass" else list(scores.T)
+    return {
+        name: judge(model.task, truth, score, seed, examples.weights, model.target_names)
+        for name, truth, score in zip(wanted, examples.targets.T, of_each, strict=True)
+    }
 
 
-def judge(task: str, truth: NDArray[np.float32], scores: NDArray[np.float32], seed: int) -> dict[str, Any]:
-    """Return the metrics of one target; examples without a value, and those without a score, are left out."""
-    known, scored = ~np.isnan(truth), ~np.isnan(scores)
-    if task == "binary" and not np.isin(truth[known], (0, 1)).all():
-        raise InputError("the model predicts 0 or 1, but the data have other targets")
+def judge(
+    task: str, truth: Array, scores: Array, seed: int, weights: Array | None = None, classes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the metrics of one target; examples without a value, a score, or any weight are left out.
+
+    Parameters
+    ----------
+    task : str
+    truth : ndarray, shape (n,)
+    scores : ndarray, shape (n,), or (n, n_classes) for several classes
+    seed : int
+    weights : ndarray, shape (n,), optional
+    classes : sequence of str
+        Their names.
+    """
+    known = ~np.isnan(truth) if weights is None else ~np.isnan(truth) & (weights > 0)
+    scored = ~np.isnan(scores if scores.ndim == 1 else scores[:, 0])
+    _check(task, truth[known], len(classes))
     n_unscored = int(np.count_nonzero(known & ~scored))
     unscored = {"unscored": n_unscored} if n_unscored else {}
-    truth, scores = truth[known & scored], scores[known & scored]
-    if task == "binary":
-        if len(np.unique(truth)) < 2:
-            return {"n": len(truth), "problem": "one class only"} | unscored
-        return binary_metrics(truth, scores, seed) | unscored
+    rows = known & scored
+    truth, scores, weights = truth[rows], scores[rows], None if weights is None else weights[rows]
+    if task in ("binary", "multiclass") and len(np.unique(truth)) < 2:
+        return {"n": len(truth), "problem": "one class only"} | unscored
     if len(truth) < 2:
         return {"n": len(truth), "problem": "fewer than two values"} | unscored
-    return regression_metrics(truth, scores, seed) | unscored
+    if task == "multiclass":
+        return multiclass_metrics(truth, scores, classes, seed, weights) | unscored
+    judged = {"binary": binary_metrics, "poisson": poisson_metrics}.get(task, regression_metrics)
+    return judged(truth, scores, seed, weights) | unscored
+
+
+def _check(task: str, truth: Array, n_classes: int) -> None:
+    """Refuse targets that are not such as the model predicts."""
+    if task == "binary" and not np.isin(truth, (0, 1)).all():
+        raise InputError("the model predicts 0 or 1, but the data have other targets")
+    if task == "poisson" and (truth < 0).any():
+        raise InputError(f"the model predicts counts, but the data have a target of {truth.min():g}")
+    if task == "multiclass" and not np.isin(truth, np.arange(n_classes)).all():
+        raise InputError(f"the model predicts one of {n_classes} classes, but the data have other targets")

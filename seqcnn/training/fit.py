@@ -48,6 +48,8 @@ class Plan:
         First step with weight decay.
     bears_loss : bool
         A member that leaves the numbers is given up, and the others go on; else it is an error.
+    checks : tuple of int, optional
+        Epochs after which the validation examples are scored; None for all.
     """
 
     task: str
@@ -61,6 +63,7 @@ class Plan:
     seed: int
     decay_from: int = 0
     bears_loss: bool = False
+    checks: tuple[int, ...] | None = None
 
 
 Watcher = Callable[[int, int, Tensor], None]
@@ -173,7 +176,7 @@ class Fit:
         epoch = Epoch(number, in_epoch.mean(0).tolist(), loss_now, score_now, seconds, done / trained)
         self.history.epochs.append(epoch)
         self.epoch, self.losses = number, []
-        if self.valid is not None:
+        if self.valid is not None and self._is_checked(number):
             self.over = self.best.take(number, score_now, loss_now)
         if on_epoch is not None:
             on_epoch(epoch)
@@ -201,10 +204,13 @@ class Fit:
         if len(self.history.lost) == self.network.settings.n_members:
             raise TrainingError("no member has a loss that is a number; lower --learning-rate")
 
+    def _is_checked(self, epoch: int) -> bool:
+        return self.plan.checks is None or epoch in self.plan.checks
+
     def _validate(self, epoch: int) -> tuple[list[float], list[float]]:
         """Return each member's loss and score on the validation examples."""
         members = self.network.settings.n_members
-        if self.valid is None or self.valid.targets is None:
+        if self.valid is None or self.valid.targets is None or not self._is_checked(epoch):
             return [math.nan] * members, [math.nan] * members
         self.network.eval()
         scores = member_scores(self.network, self.valid.sequences)

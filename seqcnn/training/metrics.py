@@ -1,164 +1,171 @@
-"""How good predictions are: scikit-learn's metrics, each with a bootstrap interval."""
+"""How good scores are, in single numbers; examples may be weighted, a weight of 2 being the same as the row twice."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-N_BOOTSTRAP: Final = 1000
-"""Resamples of the examples; fewer where there are so many examples that the interval is narrow anyway."""
+from seqcnn.models.tasks import respond
 
-BOOTSTRAP_WORK: Final = 200_000_000
-"""Resamples times examples, at most."""
+SCORE_NAMES: Final = {
+    "binary": "AUROC",
+    "regression": "Pearson",
+    "poisson": "explained deviance",
+    "multiclass": "mean AUROC",
+}
+"""What :func:`validation_score` is, for each task."""
 
 Array = NDArray[np.floating[Any]]
+Weights = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A value with its 95% bootstrap interval (percentiles 2.5 and 97.5)."""
+class Ranking:
+    """Rows in falling order of their scores, to judge how well these tell two classes apart.
 
-    value: float
-    low: float
-    high: float
+    Parameters
+    ----------
+    truth : ndarray, shape (n,)
+        Above 0.5 for positives.
+    scores : ndarray, shape (n,)
+
+    Attributes
+    ----------
+    order : ndarray of intp, shape (n,)
+        The rows, those of the highest scores first.
+    truth, scores : ndarray, shape (n,)
+        In that order.
+    last : ndarray of bool, shape (n,)
+        Whether the next row has another score: the end of each tie.
+    """
+
+    def __init__(self, truth: Array | NDArray[np.bool_], scores: Array) -> None:
+        self.order = np.argsort(-scores, kind="stable")
+        self.truth, self.scores = truth[self.order] > 0.5, scores[self.order]
+        self.last = np.append(self.scores[1:] != self.scores[:-1], True)
+
+    def areas(self, weights: Weights) -> tuple[float, float]:
+        """Return AUROC and average precision for weights, shape (n,), in the ranking's order; NaN for one class."""
+        hits = np.cumsum(weights * self.truth)[self.last].astype(np.float64)
+        misses = np.cumsum(weights * ~self.truth)[self.last].astype(np.float64)
+        if not len(hits) or hits[-1] == 0 or misses[-1] == 0:
+            return float("nan"), float("nan")
+        called = hits + misses
+        new = np.diff(hits, prepend=0.0)
+        area = np.sum(np.diff(misses, prepend=0.0) * (2 * hits - new)) / (2 * hits[-1] * misses[-1])
+        precision = np.divide(hits, called, out=np.zeros_like(hits), where=called > 0)
+        return float(area), float(np.sum(new * precision) / hits[-1])
+
+    def best_threshold(self, weights: Weights) -> tuple[float, float]:
+        """Return the threshold (call at or above it) of highest accuracy, and that accuracy."""
+        none_called = (weights * ~self.truth).sum()
+        right = np.cumsum(np.where(self.truth, weights, -weights))[self.last] + none_called
+        best = int(right.argmax())
+        if none_called >= right[best]:
+            return float(np.nextafter(self.scores[0], np.inf)), float(none_called / weights.sum())
+        return float(self.scores[self.last][best]), float(right[best] / weights.sum())
 
 
-def auroc(truth: Array | NDArray[np.bool_], scores: Array) -> float:
+def auroc(truth: Array | NDArray[np.bool_], scores: Array, weights: Weights | None = None) -> float:
     """Return the area under the ROC curve; NaN if there is one class only, or a score is not finite."""
-    from sklearn.metrics import roc_auc_score
-
-    if len(np.unique(truth)) < 2 or not np.isfinite(scores).all():
+    if not len(scores) or not np.isfinite(scores).all():
         return float("nan")
-    return float(roc_auc_score(truth, scores))
+    ranking = Ranking(truth, scores)
+    return ranking.areas(np.ones(len(scores), dtype=np.int64) if weights is None else weights[ranking.order])[0]
 
 
-def pearson(truth: Array, scores: Array) -> float:
+def pearson(truth: Array, scores: Array, weights: Weights | None = None) -> float:
     """Return Pearson's correlation; NaN if either does not vary, or is not finite."""
+    if weights is not None:
+        there = weights > 0
+        truth, scores, weights = truth[there], scores[there], weights[there]
     for values in (truth, scores):  # not their standard deviation: of equal numbers it can be rounded to more than 0
         if len(values) < 2 or values.min() == values.max() or not np.isfinite(values).all():
             return float("nan")
-    return float(np.corrcoef(truth, scores)[0, 1])
+    a, b = truth.astype(np.float64), scores.astype(np.float64)
+    a, b = a - np.average(a, weights=weights), b - np.average(b, weights=weights)
+    weighted_a, weighted_b = (a, b) if weights is None else (weights * a, weights * b)
+    together = (weighted_a @ b) / (np.sqrt(weighted_a @ a) * np.sqrt(weighted_b @ b))
+    return float(np.clip(together, -1, 1))
 
 
-def validation_score(task: str, targets: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
-    """Return the mean over targets of AUROC (binary) or Pearson's correlation (regression), missing targets left out.
+def ranks(values: Array, weights: Weights | None = None) -> NDArray[np.float64]:
+    """Return the rank of each value, that of equal ones being their middle, so that correlations are Spearman's.
+
+    The rank is the weight of what is lower and half that of what is equal.
+    """
+    _, which = np.unique(values, return_inverse=True)
+    weight = np.bincount(which, weights=weights).astype(np.float64)
+    middle: NDArray[np.float64] = (np.cumsum(weight) - weight / 2)[which]
+    return middle
+
+
+def poisson_deviance(counts: Array, rates: Array) -> NDArray[np.float64]:
+    """Return the deviance of each count from its rate, ``2 (t log(t / r) - t + r)``, shape (n,)."""
+    from scipy.special import xlogy
+
+    counts, rates = counts.astype(np.float64), rates.astype(np.float64)
+    with np.errstate(divide="ignore", over="ignore"):
+        each: NDArray[np.float64] = 2 * (xlogy(counts, counts) - xlogy(counts, rates) - counts + rates)
+    return each
+
+
+def explained_deviance(counts: Array, rates: Array, weights: Weights | None = None) -> float:
+    """Return by which share rates bring the Poisson deviance below that of the mean count, at most 1.
+
+    NaN if the counts do not vary, or a rate is not finite.
+    """
+    if weights is not None:
+        there = weights > 0
+        counts, rates, weights = counts[there], rates[there], weights[there]
+    if len(counts) < 2 or counts.min() == counts.max() or not np.isfinite(rates).all():
+        return float("nan")
+    mean = np.full(len(counts), np.average(counts.astype(np.float64), weights=weights))
+    left, of_mean = (np.average(poisson_deviance(counts, each), weights=weights) for each in (rates, mean))
+    return float(1 - left / of_mean)
+
+
+def mean_auroc(classes: Array, scores: Array, weights: Weights | None = None) -> float:
+    """Return the mean over classes of the AUROC of each against all others, classes that are not there left out.
 
     Parameters
     ----------
-    targets, scores : ndarray, shape (n, n_targets)
+    classes : ndarray, shape (n,)
+        Class numbers.
+    scores : ndarray, shape (n, n_classes)
+        Such as the probabilities, which can be compared between examples.
     """
-    metric = auroc if task == "binary" else pearson
+    return _mean(auroc(classes == i, column, weights) for i, column in enumerate(scores.T))
+
+
+def validation_score(task: str, targets: Array, scores: Array, weights: Weights | None = None) -> float:
+    """Return the one number by which models of a task are compared, greater being better; missing targets left out.
+
+    The mean over targets of AUROC (binary), Pearson's correlation (regression) or the share of the deviance that is
+    explained (poisson), or the mean over classes of the AUROC of a class's probability (multiclass). NaN if none is
+    known.
+
+    Parameters
+    ----------
+    task : str
+    targets : ndarray, shape (n, n_targets)
+    scores : ndarray, shape (n, n_scores)
+    weights : ndarray, shape (n,), optional
+    """
+    with np.errstate(over="ignore"):  # of rates; it is not a number to compare by
+        predicted = respond(task, scores) if task in ("poisson", "multiclass") else scores
+    if task == "multiclass":
+        there = ~np.isnan(targets[:, 0])
+        return mean_auroc(targets[there, 0], predicted[there], None if weights is None else weights[there])
+    metric = {"binary": auroc, "regression": pearson, "poisson": explained_deviance}[task]
     each = []
-    for truth, score in zip(targets.T, scores.T, strict=True):
+    for truth, column in zip(targets.T, predicted.T, strict=True):
         there = ~np.isnan(truth)
-        each.append(metric(truth[there], score[there]))
-    known = [value for value in each if not np.isnan(value)]
+        each.append(metric(truth[there], column[there], None if weights is None else weights[there]))
+    return _mean(each)
+
+
+def _mean(values: Any) -> float:
+    known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
-
-
-def binary_metrics(truth: Array, scores: Array, seed: int = 0) -> dict[str, Any]:
-    """Judge scores of one binary target.
-
-    Parameters
-    ----------
-    truth : ndarray of 0 and 1, shape (n,)
-    scores : ndarray, shape (n,)
-        Any monotone score; the threshold reported is on its scale.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    dict
-        ``n``, ``positives``, ``prevalence``, ``auroc``, ``auprc`` (average precision), ``accuracy`` at the
-        ``threshold`` that is best on these examples; the three as value, low, high over resampled examples. The two
-        areas are NaN if there is one class only.
-    """
-    from sklearn.metrics import average_precision_score
-
-    order = np.argsort(-scores, kind="stable")
-    bound, scores = truth[order] > 0.5, scores[order]
-    last = np.append(scores[1:] != scores[:-1], True)
-    n, positives = len(bound), int(bound.sum())
-    threshold, accuracy = _best_threshold(bound, scores, last)
-    rng = np.random.default_rng([seed, 95])
-    resampled: dict[str, list[float]] = {"auroc": [], "auprc": [], "accuracy": []}
-    predicted = scores >= threshold
-    for _ in range(_n_bootstrap(n)):
-        weight = np.bincount(rng.integers(0, n, n), minlength=n)
-        area, precision = _weighted_areas(bound, weight, last)
-        resampled["auroc"].append(area)
-        resampled["auprc"].append(precision)
-        resampled["accuracy"].append(float(weight @ (predicted == bound)) / n)
-    values = {
-        "auroc": auroc(bound, scores),
-        "auprc": float(average_precision_score(bound, scores)) if 0 < positives < n else float("nan"),
-        "accuracy": accuracy,
-    }
-    result: dict[str, Any] = {"n": n, "positives": positives, "prevalence": positives / n}
-    result |= {name: asdict(_interval(value, resampled[name])) for name, value in values.items()}
-    return result | {"threshold": threshold}
-
-
-def regression_metrics(truth: Array, scores: Array, seed: int = 0) -> dict[str, Any]:
-    """Judge predictions of one numeric target: ``n``, ``pearson``, ``spearman`` and ``mse`` with intervals.
-
-    Spearman's correlation is resampled on the ranks of the full set.
-    """
-    from scipy.stats import rankdata
-
-    n = len(truth)
-    ranks = rankdata(truth), rankdata(scores)
-    rng = np.random.default_rng([seed, 95])
-    truth, scores = truth.astype(np.float64), scores.astype(np.float64)
-    resampled: dict[str, list[float]] = {"pearson": [], "spearman": [], "mse": []}
-    for _ in range(_n_bootstrap(n)):
-        rows = rng.integers(0, n, n)
-        resampled["pearson"].append(pearson(truth[rows], scores[rows]))
-        resampled["spearman"].append(pearson(ranks[0][rows], ranks[1][rows]))
-        resampled["mse"].append(float(np.mean((truth[rows] - scores[rows]) ** 2)))
-    values = {
-        "pearson": pearson(truth, scores),
-        "spearman": pearson(*ranks),
-        "mse": float(np.mean((truth - scores) ** 2)),
-    }
-    result: dict[str, Any] = {"n": n}
-    return result | {name: asdict(_interval(value, resampled[name])) for name, value in values.items()}
-
-
-def _n_bootstrap(n: int) -> int:
-    return int(np.clip(BOOTSTRAP_WORK // max(n, 1), 50, N_BOOTSTRAP))
-
-
-def _interval(value: float, resampled: list[float]) -> Interval:
-    known = np.asarray(resampled)[~np.isnan(resampled)]
-    if not len(known):
-        return Interval(value, float("nan"), float("nan"))
-    low, high = np.percentile(known, [2.5, 97.5])
-    return Interval(value, float(low), float(high))
-
-
-def _best_threshold(truth: NDArray[np.bool_], scores: Array, last: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the threshold (call at or above it) of highest accuracy, and that accuracy; rows sorted downwards."""
-    right = np.cumsum(np.where(truth, 1, -1))[last] + np.count_nonzero(~truth)
-    best = int(right.argmax())
-    none_called = np.count_nonzero(~truth)
-    if none_called >= right[best]:
-        return float(np.nextafter(scores[0], np.inf)), none_called / len(truth)
-    return float(scores[last][best]), int(right[best]) / len(truth)
-
-
-def _weighted_areas(truth: NDArray[np.bool_], weight: NDArray[np.intp], last: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return AUROC and average precision of rows sorted downwards, with weights; `last` marks the end of each tie."""
-    hits = np.cumsum(weight * truth)[last].astype(np.float64)
-    called = np.cumsum(weight)[last].astype(np.float64)
-    misses = called - hits
-    if hits[-1] == 0 or misses[-1] == 0:
-        return float("nan"), float("nan")
-    before = np.concatenate([[0.0], hits[:-1]])
-    area = np.sum(np.diff(misses, prepend=0.0) * (hits + before)) / (2 * hits[-1] * misses[-1])
-    precision = np.divide(hits, called, out=np.zeros_like(hits), where=called > 0)
-    return float(area), float(np.sum((hits - before) * precision) / hits[-1])

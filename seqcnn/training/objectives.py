@@ -1,7 +1,8 @@
-"""What a fit minimises, for each task: a loss per member, missing targets left out."""
+"""What a fit minimises, for each task: a loss per member, missing targets left out, examples weighted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,44 +12,66 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-TASKS: Final = ("binary", "regression")
+from seqcnn.models.tasks import TASKS as TASKS
 
 Array = NDArray[np.float32]
 
 
 def losses(
-    task: str, scores: Tensor, targets: Tensor, positive_weight: Tensor | None = None, *, complete: bool = False
+    task: str,
+    scores: Tensor,
+    targets: Tensor,
+    class_weight: Tensor | None = None,
+    *,
+    complete: bool = False,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the mean loss of each member over the targets that are there.
 
     Parameters
     ----------
-    task : {"binary", "regression"}
-        Cross-entropy on logits, or squared error.
-    scores : Tensor, shape (n_members, n, n_targets)
+    task : {"binary", "regression", "poisson", "multiclass"}
+        Cross-entropy on logits; squared error; the negative log-likelihood of counts whose log mean is the score,
+        without its constant; cross-entropy on the softmax of the scores. See :mod:`seqcnn.models.tasks`.
+    scores : Tensor, shape (n_members, n, n_scores)
     targets : Tensor, shape (n, n_targets)
-        NaN where missing.
-    positive_weight : Tensor, shape (n_targets,), optional
-        Weight of positives, for unequal classes (binary).
+        NaN where missing. As many as scores; one column of class numbers 0, 1, ... for several classes.
+    class_weight : Tensor, optional
+        For unequal classes: the weight of the positives of each target, shape (n_targets,) (binary), or the weight of
+        each class, shape (n_scores,) (multiclass).
     complete : bool
         No target is missing; spares looking.
+    weights : Tensor, shape (n,) or (n_members, n), optional
+        How much each example counts. The sum is divided by the number of targets, not by the sum of the weights: with
+        weights whose mean over the training set is 1, the loss of a random batch is on average that of the set.
 
     Returns
     -------
     Tensor, shape (n_members,)
     """
-    wanted = targets if complete else targets.nan_to_num()
-    if task == "binary":
-        # -log sigmoid(s) for a positive, -log(1 - sigmoid(s)) for a negative, in one expression.
-        each = functional.softplus(scores) - wanted * scores
-        if positive_weight is not None:
-            each = each * (1 + (positive_weight - 1) * wanted)
-    else:
-        each = (scores - wanted).square()
+    each = _each(task, scores, targets if complete else targets.nan_to_num(), class_weight)
+    if weights is not None:
+        each = each * weights[..., None]
     if complete:
         return each.mean((1, 2))
     there = ~targets.isnan()
     return (each * there).sum((1, 2)) / there.sum().clamp(min=1)
+
+
+def _each(task: str, scores: Tensor, wanted: Tensor, class_weight: Tensor | None) -> Tensor:
+    """Return the loss of each target, shape (n_members, n, n_targets)."""
+    if task == "binary":
+        # -log sigmoid(s) for a positive, -log(1 - sigmoid(s)) for a negative, in one expression.
+        each = functional.softplus(scores) - wanted * scores
+        return each if class_weight is None else each * (1 + (class_weight - 1) * wanted)
+    if task == "poisson":
+        return scores.exp() - wanted * scores
+    if task == "multiclass":
+        label = wanted.long()
+        own = scores.gather(2, label.expand(len(scores), -1, -1))
+        each = scores.logsumexp(2, keepdim=True) - own
+        return each if class_weight is None else each * class_weight[label]
+    return (scores - wanted).square()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,49 +80,149 @@ class Objective:
 
     Parameters
     ----------
-    task : {"binary", "regression"}
-    positive_weight : Tensor, shape (n_targets,), or None
+    task : {"binary", "regression", "poisson", "multiclass"}
+    class_weight : Tensor, shape (n_scores,), or None
     complete : bool
         No target is missing.
+    weights : Tensor, shape (n,) or (n_members, n), or None
+        Of the examples of one batch.
     """
 
     task: str
-    positive_weight: Tensor | None = None
+    class_weight: Tensor | None = None
     complete: bool = False
+    weights: Tensor | None = None
+
+    def weighted(self, weights: Tensor | None) -> Objective:
+        """Return the loss of a batch whose examples count so much."""
+        return Objective(self.task, self.class_weight, self.complete, weights)
 
     def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Return each member's mean loss, shape (n_members,), differentiable."""
-        return losses(self.task, scores, targets, self.positive_weight, complete=self.complete)
+        return losses(self.task, scores, targets, self.class_weight, complete=self.complete, weights=self.weights)
 
     def with_gradient(self, scores: Array, targets: Array) -> tuple[Array, Array]:
-        """Return the same, and the gradient by the scores, shape (n_members, n, n_targets), in NumPy."""
-        wanted = targets if self.complete else np.nan_to_num(targets)
-        if self.task == "binary":
-            each: Array = np.logaddexp(0, scores) - wanted * scores
-            slope: Array = np.exp(-np.logaddexp(0, -scores)) - wanted
-            if self.positive_weight is not None:
-                weight = 1 + (self.positive_weight.numpy() - 1) * wanted
-                each, slope = each * weight, slope * weight
-        else:
-            each, slope = np.square(scores - wanted), 2 * (scores - wanted)
-        if self.complete:
-            return each.sum((1, 2)) / np.float32(targets.size), slope / np.float32(targets.size)
-        there = ~np.isnan(targets)
-        n_there = np.float32(max(1, int(np.count_nonzero(there))))
-        return (each * there).sum((1, 2)) / n_there, slope * there / n_there
+        """Return the same, and the gradient by the scores, shape (n_members, n, n_scores), in NumPy.
+
+        A step of a small network calls this once, so that the number of calls matters, not that of the additions.
+        """
+        there = None if self.complete else targets == targets  # a missing one, NaN, is not equal to itself
+        wanted: Array = targets if there is None else np.where(there, targets, 0)
+        class_weight = None if self.class_weight is None else self.class_weight.numpy()
+        each, slope = _SLOPES[self.task](scores, wanted, class_weight)
+        if self.weights is not None:
+            weight = self.weights.numpy()[..., None]
+            each *= weight
+            slope *= weight
+        n = targets.size
+        if there is not None:
+            n = max(1, int(np.count_nonzero(there)))
+            each *= there
+            slope *= there
+        share = np.float32(1 / n)
+        slope *= share
+        return each.sum((1, 2)) * share, slope
 
 
-def balance(targets: Tensor) -> Tensor:
-    """Return negatives per positive of each binary target, shape (n_targets,): weighted so, classes count alike."""
-    positives = (targets == 1).sum(0).clamp(min=1)
-    negatives = (targets == 0).sum(0).clamp(min=1)
-    return negatives / positives
+def _binary(scores: Array, wanted: Array, class_weight: Array | None) -> tuple[Array, Array]:
+    """Return loss and slope of each target; one exponential, of what is not above 0, serves both."""
+    small = np.abs(scores)
+    np.negative(small, out=small)
+    np.exp(small, out=small)
+    whole = small + 1
+    each: Array = np.log(whole)
+    each += np.maximum(scores, 0)
+    each -= wanted * scores
+    slope: Array = np.where(scores < 0, small, 1)
+    slope /= whole
+    slope -= wanted
+    if class_weight is not None:
+        weight = (class_weight - 1) * wanted
+        weight += 1
+        each *= weight
+        slope *= weight
+    return each, slope
 
 
-def unbalance(output_bias: Tensor, positive_weight: Tensor) -> None:
-    """Take the weight of positives out of a trained bias, so that probabilities fit the classes as they were.
+def _regression(scores: Array, wanted: Array, _: Array | None) -> tuple[Array, Array]:
+    slope = scores - wanted
+    each = slope * slope
+    slope *= 2
+    return each, slope
 
-    Weighting positives by w adds log w to the logit that cross-entropy is least at.
+
+def _poisson(scores: Array, wanted: Array, _: Array | None) -> tuple[Array, Array]:
+    rate: Array = np.exp(scores)
+    return rate - wanted * scores, rate - wanted
+
+
+def _multiclass(scores: Array, wanted: Array, class_weight: Array | None) -> tuple[Array, Array]:
+    label = wanted.astype(np.intp)[None]
+    slope: Array = scores - scores.max(2, keepdims=True)
+    each: Array = -np.take_along_axis(slope, label, 2)
+    np.exp(slope, out=slope)
+    total = slope.sum(2, keepdims=True)
+    each += np.log(total)
+    slope /= total
+    slope -= label == np.arange(scores.shape[2])
+    if class_weight is not None:
+        weight = class_weight[label]
+        each *= weight
+        slope *= weight
+    return each, slope
+
+
+_SLOPES: Final[dict[str, Callable[[Array, Array, Array | None], tuple[Array, Array]]]] = {
+    "binary": _binary,
+    "regression": _regression,
+    "poisson": _poisson,
+    "multiclass": _multiclass,
+}
+
+
+def balance(targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return negatives per positive of each binary target, shape (n_targets,): weighted so, classes count alike.
+
+    Parameters
+    ----------
+    targets : Tensor, shape (n, n_targets)
+    weights : Tensor, shape (n,), optional
+        How much each example counts.
+    """
+    counted = torch.ones_like(targets[:, :1]) if weights is None else weights[:, None]
+    positives = (counted * (targets == 1)).sum(0)
+    negatives = (counted * (targets == 0)).sum(0)
+    return negatives.where(negatives > 0, 1) / positives.where(positives > 0, 1)
+
+
+def balance_classes(targets: Tensor, n_classes: int, weights: Tensor | None = None) -> Tensor:
+    """Return the weight of each class, shape (n_classes,), by which all count alike and an example 1 on average.
+
+    Parameters
+    ----------
+    targets : Tensor, shape (n, 1)
+        Class numbers, NaN where missing.
+    n_classes : int
+    weights : Tensor, shape (n,), optional
+    """
+    there = ~targets[:, 0].isnan()
+    counted = torch.ones_like(targets[there, 0]) if weights is None else weights[there]
+    sizes = torch.zeros(n_classes, dtype=counted.dtype, device=targets.device)
+    sizes.index_add_(0, targets[there, 0].long(), counted)
+    return sizes.sum() / (sizes.where(sizes > 0, sizes.sum()) * (sizes > 0).sum())
+
+
+def unbalance(output_bias: Tensor, class_weight: Tensor) -> None:
+    """Take the weight of classes out of a trained bias, so that probabilities fit the classes as they were.
+
+    Weighting the positives of a target, or a class, by w adds log w to the score that cross-entropy is least at: the
+    odds of the class are w times as high.
+
+    Parameters
+    ----------
+    output_bias : Tensor, shape (n_members, n_scores)
+        Is changed.
+    class_weight : Tensor, shape (n_scores,)
     """
     with torch.no_grad():
-        output_bias.sub_(positive_weight.log())
+        output_bias.sub_(class_weight.log())

@@ -18,7 +18,8 @@ from seqcnn.dataset.split import Split
 from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.ragged import from_rows, from_text
 from seqcnn.training.presets import PRESETS
-from seqcnn.training.train import Trained, TrainOptions, train
+from seqcnn.training.options import TrainOptions
+from seqcnn.training.train import Trained, train
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.ragged import Ragged, from_rows
 from seqcnn.training.presets import PRESETS
-from seqcnn.training.train import FEWEST_EPOCHS, MOST_EPOCHS, TrainOptions, choose_epochs, count_classes, find_task
+from seqcnn.training.options import FEWEST_EPOCHS, MOST_EPOCHS, TrainOptions
+from seqcnn.training.train import count_classes, find_task
 from tests.training.conftest import given, sites, train_on
 
 NAN = float("nan")
@@ -58,14 +59,18 @@ def test_classes_are_counted() -> None:
 
 def test_epochs_go_by_the_size() -> None:
     sizes = [0, 1, 100, 5_000, 10_000, 20_000, 40_000, 10**6, 10**9]
-    chosen = [choose_epochs(n) for n in sizes]
+    usual = TrainOptions(**PRESETS["default"])
+    chosen = [usual.n_epochs(n) for n in sizes]
     assert chosen[0] == chosen[2] == MOST_EPOCHS
     assert chosen[-1] == chosen[-2] == FEWEST_EPOCHS
     assert chosen == sorted(chosen, reverse=True)
     assert all(isinstance(n, int) for n in chosen)
-    assert choose_epochs(20_000) == 25
-    assert choose_epochs(20_001) == 25
-    assert choose_epochs(19_999) == 26
+    assert usual.n_epochs(20_000) == 25
+    assert usual.n_epochs(20_001) == 25
+    assert usual.n_epochs(19_999) == 26
+    assert replace(usual, epochs=3).n_epochs(19_999) == 3
+    steps = replace(usual, epochs=3, steps=1000, batch_size=100)
+    assert [steps.n_epochs(n) for n in (10_000, 10_001, 99_999, 10**6)] == [10, 10, 1, 1]
 
 
 def test_number_of_epochs() -> None:

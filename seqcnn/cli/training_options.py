@@ -1,0 +1,320 @@
+"""Options that all commands which train share, and the preset they begin from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from seqcnn.cli import options
+from seqcnn.errors import InputError
+from seqcnn.training.presets import PRESETS
+
+if TYPE_CHECKING:
+    from seqcnn.training.options import TrainOptions
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _preset(name: str) -> str:
+    return f"{PRESETS['default'][name]} or by --preset"
+
+
+def splitting(*, validates: bool = True) -> Callable[[F], F]:
+    """How examples are divided into training, test and, where a command has one, validation."""
+    return options.stack(
+        *(
+            [
+                options.option(
+                    "--valid-chroms",
+                    metavar="CHROM,...",
+                    callback=options.csv,
+                    help="Chromosomes held out to choose the best epoch.",
+                ),
+            ]
+            if validates
+            else []
+        ),
+        options.option(
+            "--test-chroms", metavar="CHROM,...", callback=options.csv, help="Chromosomes held out for the final test."
+        ),
+        *(
+            [
+                options.option(
+                    "--valid-fraction",
+                    type=click.FloatRange(0, 1, max_open=True),
+                    default=0.1,
+                    metavar="F",
+                    help="Share of the examples that chooses the best epoch, where nothing else says which.",
+                ),
+            ]
+            if validates
+            else []
+        ),
+        options.option(
+            "--test-fraction",
+            type=click.FloatRange(0, 1, max_open=True),
+            default=0.0,
+            metavar="F",
+            help="Share of the examples held out for the final test.",
+        ),
+        options.option("--split-column", metavar="COLUMN", help="Column of a table that says train, valid or test."),
+        options.option("--split-file", metavar="TSV", help="File with each example's name and train, valid or test."),
+    )
+
+
+def network(*, members: bool = True) -> Callable[[F], F]:
+    """What is trained; the number of members where a command does not say it otherwise."""
+    return options.stack(
+        options.option(
+            "--preset",
+            type=click.Choice(sorted(PRESETS)),
+            default="default",
+            help="Set of options to begin from: default (accurate), or deepbind (as published).",
+        ),
+        options.option("--architecture", metavar="NAME", default="deepbind", help="Network to train."),
+        options.option(
+            "--n-filters",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Motif detectors.",
+            show_default=_preset("n_filters"),
+        ),
+        options.option(
+            "--kernel-size",
+            type=click.IntRange(1, 200),
+            metavar="BP",
+            help="Length of a detector, bp.",
+            show_default=_preset("kernel_size"),
+        ),
+        options.option(
+            "--hidden",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Units of the hidden layer; 0 for none.",
+            show_default=_preset("hidden"),
+        ),
+        options.option(
+            "--pooling",
+            type=click.Choice(["max", "max-average"]),
+            help="What is kept of a detector's scores along a sequence.",
+            show_default=_preset("pooling"),
+        ),
+        options.option(
+            "--dropout",
+            type=click.FloatRange(0, 1, max_open=True),
+            metavar="P",
+            help="Share of features dropped while training.",
+            show_default=_preset("dropout"),
+        ),
+        *(
+            [
+                options.option(
+                    "--members",
+                    type=click.IntRange(min=1),
+                    metavar="M",
+                    help="Networks trained side by side and averaged.",
+                    show_default=_preset("members"),
+                ),
+            ]
+            if members
+            else []
+        ),
+        options.option(
+            "--strands",
+            type=click.Choice(["both", "one"]),
+            help="Take the better score of both strands, or read one.",
+            show_default="both for DNA, one for RNA",
+        ),
+        options.option(
+            "--task",
+            type=click.Choice(["binary", "regression"]),
+            help="What the targets are.",
+            show_default="binary if all are 0 or 1",
+        ),
+    )
+
+
+def course(*, patience: bool = True) -> Callable[[F], F]:
+    """How it is trained; whether it may end early."""
+    return options.stack(
+        options.option(
+            "--epochs",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Times through the examples.",
+            show_default="12 to 60, fewer for larger sets",
+        ),
+        options.option(
+            "--steps", type=click.IntRange(min=1), metavar="N", help="Steps of training, in place of epochs."
+        ),
+        options.option(
+            "--batch-size",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Examples per step.",
+            show_default=_preset("batch_size"),
+        ),
+        options.option(
+            "--optimiser",
+            type=click.Choice(["adamw", "sgd"]),
+            help="AdamW, or SGD with Nesterov momentum.",
+            show_default=_preset("optimiser"),
+        ),
+        options.option(
+            "--schedule",
+            type=click.Choice(["one-cycle", "constant"]),
+            help="Course of the learning rate.",
+            show_default=_preset("schedule"),
+        ),
+        options.option(
+            "--learning-rate",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="RATE",
+            help="Highest learning rate.",
+            show_default=_preset("learning_rate"),
+        ),
+        options.option(
+            "--weight-decay",
+            type=click.FloatRange(min=0),
+            metavar="RATE",
+            help="Weight decay, times the learning rate.",
+            show_default=_preset("weight_decay"),
+        ),
+        options.option(
+            "--momentum",
+            type=click.FloatRange(0, 1, max_open=True),
+            metavar="B",
+            help="Share of the last step that is kept: momentum of sgd, first decay of adamw.",
+            show_default=_preset("momentum"),
+        ),
+        options.option(
+            "--nesterov/--no-nesterov", default=None, help="Look ahead along the momentum (sgd).", show_default="ahead"
+        ),
+        options.option(
+            "--filter-decay",
+            type=click.FloatRange(min=0),
+            metavar="RATE",
+            help="Weight decay of the detectors, if another than that of the other weights.",
+        ),
+        options.option(
+            "--decay-from",
+            type=click.IntRange(min=0),
+            metavar="STEP",
+            help="First step with weight decay.",
+            show_default="0",
+        ),
+        options.option(
+            "--filter-scale",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SD",
+            help="Spread of the detectors' initial weights.",
+            show_default="the architecture's",
+        ),
+        options.option(
+            "--weight-scale",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SD",
+            help="Spread of the other initial weights.",
+            show_default="the architecture's",
+        ),
+        *(
+            [
+                options.option(
+                    "--patience",
+                    type=click.IntRange(min=0),
+                    default=0,
+                    metavar="N",
+                    help="Stop after N epochs without a better validation score; 0 for never.",
+                ),
+            ]
+            if patience
+            else []
+        ),
+        options.option(
+            "--balance/--no-balance", default=True, help="Weigh both classes alike, whatever their numbers."
+        ),
+        options.option(
+            "--resample/--no-resample",
+            default=True,
+            help="Shuffle dinucleotide negatives afresh every epoch, or keep them.",
+        ),
+    )
+
+
+def folds(help: str, *, default: int | None = None, minimum: int = 2) -> Callable[[F], F]:
+    """Cross-validation."""
+    return options.stack(
+        options.option("--folds", type=click.IntRange(min=minimum), default=default, metavar="K", help=help),
+        options.option(
+            "--folds-by",
+            type=click.Choice(["auto", "chromosome", "similarity"]),
+            default="auto",
+            help="Keep whole chromosomes, or near-duplicates and overlapping windows, in one fold.",
+        ),
+    )
+
+
+def config() -> Callable[[F], F]:
+    """--config."""
+    return options.option(
+        "--config",
+        metavar="YAML",
+        is_eager=True,
+        expose_value=False,
+        callback=_read_config,
+        help="File with options, such as a trial's of calibrate; what is said in the command comes first.",
+    )
+
+
+def _read_config(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Take the options of a YAML file as the defaults of this command.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or has an option that the command has not.
+    """
+    if value is None:
+        return
+    import yaml
+
+    from seqcnn.formats.output import describe
+
+    try:
+        content = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"is not YAML ({' '.join(str(error).split())})", value) from error
+    except OSError as error:
+        raise InputError(describe(error), value) from error
+    if not isinstance(content, dict):
+        raise InputError("does not hold options, one a line: name: value", value)
+    spelled = {
+        spelling.removeprefix("--"): str(each.name)
+        for each in ctx.command.params
+        if isinstance(each, click.Option)
+        for spelling in each.opts
+    }
+    defaults = {}
+    for name, given in content.items():
+        name = str(name).replace("_", "-")
+        if name not in spelled:
+            raise InputError(f"has the option {name!r}, which `{ctx.command_path}` has not", value)
+        defaults[spelled[name]] = ",".join(map(str, given)) if isinstance(given, list) else given
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def resolve(given: dict[str, Any]) -> TrainOptions:
+    """Return the training options: those of the preset, and over them what was said."""
+    from dataclasses import fields
+
+    from seqcnn.training.options import TrainOptions
+
+    names = {field.name for field in fields(TrainOptions)}
+    said = {name: value for name, value in given.items() if name in names and value is not None}
+    chosen = PRESETS[given["preset"]] | said
+    if "epochs" in said and "steps" not in said:
+        chosen.pop("steps", None)
+    return TrainOptions(**chosen)

@@ -1,0 +1,79 @@
+"""What calibration leaves of its trials: a table, a picture, and the options of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import yaml
+
+from seqcnn.formats.output import atomic_path
+from seqcnn.report.trials import draw_trials
+from seqcnn.training.calibrate import CalibrateOptions, Trial, rank
+
+_NOT_OF_A_TRIAL: Final = (
+    *("trials", "search", "trial_epochs", "best", "restarts", "keep"),
+    *("device", "threads", "quiet", "verbose", "steps", "epochs"),
+)
+
+
+def write_trials(
+    folder: Path, trials: Sequence[Trial], calibration: CalibrateOptions, given: Mapping[str, Any], metric: str
+) -> None:
+    """Write trials.tsv, trials.png and trials/trial_N.yaml.
+
+    Parameters
+    ----------
+    folder : Path
+    trials : sequence of Trial
+        Done.
+    calibration : CalibrateOptions
+    given : mapping
+        The options of the command.
+    metric : str
+        What the score is.
+    """
+    names = list(calibration.space)
+    ranked = rank(trials)
+    columns = ["rank", "trial", *names, "epochs", *(f"fold_{i + 1}" for i in range(calibration.folds)), "mean", "sd"]
+    lines = ["\t".join(columns)]
+    for place, trial in enumerate(ranked, 1):
+        at, mean = trial.best_checkpoint()
+        scores = [trial.scores[fold][at] for fold in range(calibration.folds)]
+        sd = float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan
+        settings = [_shown(trial.settings[name]) for name in names]
+        numbers = [f"{value:.6f}" for value in (*scores, mean, sd)]
+        lines.append("\t".join([str(place), str(trial.number + 1), *settings, str(calibration.checks()[at]), *numbers]))
+    with atomic_path(folder / "trials.tsv") as path:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "trials").mkdir(exist_ok=True)
+    for trial in trials:
+        with atomic_path(folder / "trials" / f"trial_{trial.number + 1:02d}.yaml") as path:
+            path.write_text(_config(trial, calibration, given, metric), encoding="utf-8")
+    with atomic_path(folder / "trials.png") as path:
+        draw_trials(trials, calibration.space, metric, path)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _config(trial: Trial, calibration: CalibrateOptions, given: Mapping[str, Any], metric: str) -> str:
+    """Return the options with which ``seqcnn train --config`` does this trial again."""
+    at, mean = trial.best_checkpoint()
+    said = {
+        name.rstrip("_"): list(value) if isinstance(value, tuple) else value
+        for name, value in given.items()
+        if name not in _NOT_OF_A_TRIAL and value not in (None, ())
+    }
+    said |= trial.settings | {
+        "members": 1,
+        "epochs": calibration.checks()[at],
+        "folds": calibration.folds,
+        "valid_fraction": 0.0,
+    }
+    text: str = yaml.safe_dump({name.replace("_", "-"): value for name, value in said.items()}, sort_keys=True)
+    return f"# Trial {trial.number + 1}: mean {metric} {mean:.4f} over {calibration.folds} folds.\n{text}"

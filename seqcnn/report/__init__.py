@@ -1,0 +1,1 @@
+"""Plots, logos and pages."""

@@ -1,0 +1,198 @@
+"""A fit in one file, from which it goes on as if it had never stopped: bit for bit on the same kind of device.
+
+Tensors are in safetensors, all else is JSON in the file's header; nothing in it can run code. A checksum over both
+tells a damaged file. The tensors are those of the CPU, so a fit may go on elsewhere, with other dropout from there on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from seqcnn.errors import InputError
+from seqcnn.formats.output import atomic_path, sync
+from seqcnn.models.modelfile import write_tensors
+from seqcnn.models.network import Network
+from seqcnn.training.fingerprint import check_same
+from seqcnn.training.fit import Fit
+from seqcnn.training.history import Epoch
+from seqcnn.version import __version__
+
+FORMAT: Final = "seqcnn checkpoint"
+VERSION: Final = 1
+FILE_NAME: Final = "checkpoint.safetensors"
+
+_TAKEN: Final = (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, OverflowError)
+"""What reading a file that is no checkpoint may raise."""
+
+
+def save(fit: Fit, path: str | PathLike[str], fingerprint: Mapping[str, Any]) -> None:
+    """Write a fit that is between two steps; the file before it stays until this one is safe on the disk.
+
+    Parameters
+    ----------
+    fit : Fit
+    path : str or path
+    fingerprint : mapping
+        See :func:`seqcnn.training.fingerprint.fingerprint`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    tensors = _tensors(fit)
+    about = json.dumps(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "seqcnn": __version__,
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "fingerprint": dict(fingerprint),
+            "epoch": fit.epoch,
+            "over": fit.over,
+            "steps_done": fit.optimiser.steps_done,
+            "lost": {str(member): epoch for member, epoch in fit.history.lost.items()},
+            "random": _random_kind(fit.network),
+            "dropout": [generator.bit_generator.state for generator in fit.network.dropout_generators],
+        }
+    )
+    metadata = {"seqcnn": about, "checksum": _checksum(about, tensors)}
+    with atomic_path(path) as temporary:
+        write_tensors(tensors, temporary, metadata, path)
+        sync(temporary)
+    sync(Path(os.path.realpath(path)).parent)
+
+
+def restore(fit: Fit, path: str | PathLike[str], fingerprint: Mapping[str, Any]) -> None:
+    """Bring a new fit to where a saved one was.
+
+    Raises
+    ------
+    InputError
+        If the file is not a checkpoint, or is damaged.
+    UsageError
+        If it is a checkpoint of something else; says what differs.
+    """
+    try:
+        about, tensors = _read(path)
+        before = about["fingerprint"]
+    except _TAKEN as error:
+        raise _damaged(path, error) from error
+    check_same(before, fingerprint, path)
+    try:
+        _take(fit, about, tensors)
+    except _TAKEN as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str | PathLike[str], error: Exception) -> InputError:
+    return InputError(f"is not a checkpoint of seqcnn, or is damaged ({error})", path, hint="begin anew with --force")
+
+
+def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return what is in a file; ValueError if it is not a whole checkpoint of this version."""
+    with safe_open(path, framework="pt") as opened:
+        metadata = opened.metadata() or {}
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    text = metadata.get("seqcnn", "")
+    if metadata.get("checksum") != _checksum(text, tensors):
+        raise ValueError("its checksum is another" if "checksum" in metadata else "there is no checksum in it")
+    about = json.loads(text)
+    if about["format"] != FORMAT or about["version"] != VERSION:
+        raise ValueError(f"{about['format']}, version {about['version']}, is not what this version of seqcnn reads")
+    return about, tensors
+
+
+def _checksum(about: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.blake2b(about.encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _tensors(fit: Fit) -> dict[str, Tensor]:
+    """Return the numbers of a fit, on the CPU; losses and scores of epochs in double precision, as they are kept."""
+    n_members, epochs, best = fit.network.settings.n_members, fit.history.epochs, fit.best
+    curves = [(e.training_loss, e.validation_loss, e.validation_score) for e in epochs]
+    on_device = {
+        "weights": fit.optimiser.weights,
+        "best.weights": best.weights,
+        "losses": torch.stack(fit.losses) if fit.losses else torch.empty(0, n_members),
+        **{f"moment.{name}": moment for name, moment in fit.optimiser.state().items()},
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in on_device.items()}
+    tensors["history"] = torch.tensor(curves, dtype=torch.float64).reshape(len(epochs), 3, n_members)
+    tensors["pace"] = torch.tensor([(e.seconds, e.sequences_per_second) for e in epochs], dtype=torch.float64)
+    tensors["best"] = torch.tensor([best.score, best.loss, best.epoch], dtype=torch.float64)
+    if _random_kind(fit.network) != "cpu":
+        for member, generator in enumerate(fit.network.generators):
+            tensors[f"generator.{member}"] = generator.get_state()
+    return tensors
+
+
+def _take(fit: Fit, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Put what was saved in its place."""
+    n_members, device = fit.network.settings.n_members, fit.optimiser.weights.device
+    history, losses = tensors["history"], tensors["losses"]
+    if history.shape[1:] != (3, n_members) or losses.shape[1:] != (n_members,):
+        raise ValueError("the number of members is another")
+    fit.history.lost = {int(member): int(epoch) for member, epoch in about["lost"].items()}
+    for member in fit.history.lost:
+        fit.optimiser.stop(member)
+    fit.optimiser.steps_done = int(about["steps_done"])
+    _fill(fit.optimiser.weights, tensors["weights"])
+    _fill(fit.best.weights, tensors["best.weights"])
+    for name, moment in fit.optimiser.state().items():
+        _fill(moment, tensors[f"moment.{name}"])
+    score, loss, epoch = tensors["best"].tolist()
+    fit.best.score, fit.best.loss, fit.best.epoch = score, loss, [int(number) for number in epoch]
+    fit.history.epochs = [
+        Epoch(number, *curves, *pace)
+        for number, (curves, pace) in enumerate(zip(history.tolist(), tensors["pace"].tolist(), strict=True), 1)
+    ]
+    fit.losses = list(losses.to(device))
+    fit.epoch, fit.over = int(about["epoch"]), bool(about["over"])
+    _set_random(fit, about, tensors)
+
+
+def _fill(place: Tensor, saved: Tensor) -> None:
+    if place.shape != saved.shape:
+        raise ValueError(f"{saved.numel()} numbers where there are {place.numel()} weights")
+    place.copy_(saved)
+
+
+def _random_kind(network: Network) -> str:
+    """Say which generators dropout uses: "cpu" for NumPy's, else the kind of device."""
+    return network.output_bias.device.type
+
+
+def _set_random(fit: Fit, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Set the generators; where dropout is now drawn by others than before, begin with new random numbers."""
+    network, kind = fit.network, _random_kind(fit.network)
+    steps = fit.optimiser.steps_done
+    if kind == "cpu" and about["random"] == "cpu":
+        for generator, state in zip(network.dropout_generators, about["dropout"], strict=True):
+            generator.bit_generator.state = state
+    elif kind == "cpu":
+        seeds = [generator.initial_seed() for generator in network.generators]
+        network.dropout_generators = [np.random.default_rng([seed, 1, steps]) for seed in seeds]
+    elif kind == about["random"]:
+        for member, generator in enumerate(network.generators):
+            generator.set_state(tensors[f"generator.{member}"])
+    else:
+        for generator in network.generators:
+            drawn = np.random.SeedSequence([generator.initial_seed(), steps]).generate_state(1)
+            generator.manual_seed(int(drawn[0]))

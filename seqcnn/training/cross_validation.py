@@ -1,0 +1,134 @@
+"""Cross-validation: a model for each fold, trained on the others; together they are the ensemble that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqcnn.dataset.examples import Examples
+from seqcnn.dataset.split import SplitOptions, assign
+from seqcnn.models.modelfile import Model
+from seqcnn.models.network import join_members
+from seqcnn.training.evaluate import evaluate
+from seqcnn.training.fit import Watcher
+from seqcnn.training.history import Epoch, History
+from seqcnn.training.options import TrainOptions
+from seqcnn.training.train import make_model, train
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidated:
+    """What cross-validation gives.
+
+    Parameters
+    ----------
+    model : Model
+        All folds' members.
+    histories : list of History
+        Of each fold.
+    metrics : list of dict
+        Of each fold's model on the fold that it has not seen, see :func:`seqcnn.training.evaluate.evaluate`.
+    """
+
+    model: Model
+    histories: list[History]
+    metrics: list[dict[str, Any]]
+
+
+def cross_validate(
+    examples: Examples,
+    folds: NDArray[np.int64],
+    options: TrainOptions,
+    *,
+    valid_fraction: float,
+    target_names: Sequence[str],
+    alphabet: str,
+    length: int | None,
+    device: torch.device,
+    on_fold: Callable[[int, Mapping[str, int]], None] | None = None,
+    on_batch: Watcher | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> CrossValidated:
+    """Train a model on all folds but one, for each fold.
+
+    Parameters
+    ----------
+    examples : Examples
+        With targets; none of those held out for the final test.
+    folds : ndarray of int64, shape (n,)
+    options : TrainOptions
+    valid_fraction : float
+        Share of the other folds that chooses the best epoch; 0 keeps the last epoch's weights.
+    target_names, alphabet, length, device, on_batch, on_epoch
+        As for :func:`seqcnn.training.train.train`.
+    on_fold : callable, optional
+        Called before each fold (from 0) with the counts of its parts.
+
+    Raises
+    ------
+    InputError, TrainingError
+    """
+    both_strands = options.reads_both_strands(alphabet)
+    networks, histories, metrics = [], [], []
+    for fold in range(int(folds.max()) + 1):
+        others, held_out = examples.take(folds != fold), examples.take(folds == fold)
+        splitting = SplitOptions(valid_fraction=valid_fraction)
+        split = assign(replace(others, split=None), splitting, both_strands=both_strands, seed=options.seed)
+        if on_fold is not None:
+            on_fold(fold, {"train": len(split.rows("train")), "valid": len(split.rows("valid")), "fold": len(held_out)})
+        trained = train(
+            others,
+            split,
+            options,
+            target_names=list(target_names),
+            alphabet=alphabet,
+            length=length,
+            device=device,
+            on_batch=on_batch,
+            on_epoch=on_epoch,
+        )
+        networks.append(trained.model.network)
+        histories.append(trained.history)
+        metrics.append(evaluate(trained.model, held_out, seed=options.seed))
+    said = replace(options, task=trained.model.task, epochs=trained.model.training["options"]["epochs"])
+    counts = {"train": len(examples), "folds": len(networks)}
+    model = make_model(join_members(networks), said, examples, counts, target_names, alphabet, length)
+    model.training["folds"] = metrics
+    return CrossValidated(model, histories, metrics)
+
+
+def summarise(metrics: Sequence[Mapping[str, Any]], key: str) -> dict[str, Any]:
+    """Return mean, standard deviation and 95% interval (Student's t) of a metric over folds, and each fold's.
+
+    Parameters
+    ----------
+    metrics : sequence of mapping
+        For one target, of each fold.
+    key : str
+        Such as "auroc".
+    """
+    from scipy.stats import t
+
+    each = np.array([fold[key]["value"] if key in fold else np.nan for fold in metrics])
+    known = each[~np.isnan(each)]
+    result: dict[str, Any] = {"folds": each.tolist(), "mean": float(known.mean()) if len(known) else np.nan}
+    if len(known) < 2:
+        return result | {"sd": np.nan, "low": np.nan, "high": np.nan}
+    sd = float(known.std(ddof=1))
+    margin = float(t.ppf(0.975, len(known) - 1)) * sd / len(known) ** 0.5
+    return result | {"sd": sd, "low": result["mean"] - margin, "high": result["mean"] + margin}
+
+
+def summarise_all(folds: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Return for each target the summary of every metric that has a value in some fold."""
+    result: dict[str, dict[str, Any]] = {}
+    for target in folds[0]:
+        of_target = [fold[target] for fold in folds]
+        keys = [key for key, value in of_target[0].items() if isinstance(value, Mapping) and "value" in value]
+        result[target] = {key: summarise(of_target, key) for key in keys}
+    return result

@@ -1,0 +1,101 @@
+"""What a fit is made of, in few words: its options, its shape, and digests of its data and initial weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from os import PathLike, fspath
+from typing import Any, Final
+
+import numpy as np
+
+from seqcnn.dataset.examples import Examples
+from seqcnn.errors import UsageError
+from seqcnn.training.fit import Fit
+
+SHOWN: Final = 3
+"""Differences that are told."""
+
+
+def fingerprint(fit: Fit, also: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what two fits that become the same have in common.
+
+    Parameters
+    ----------
+    fit : Fit
+        That has not begun.
+    also : mapping, optional
+        More that must be the same, named as in a message; what can be JSON.
+
+    Returns
+    -------
+    dict
+        As it is when it has been through JSON.
+    """
+    network, plan, weight = fit.network, fit.plan, fit.objective.class_weight
+    shape = asdict(network.settings) | {"architecture": type(network).__module__.rpartition(".")[2]}
+    shape["members"] = shape.pop("n_members")
+    members = {"dropout": network.dropouts, "initial scale": [s and asdict(s) for s in network.scales]}
+    planned = {field.name: getattr(plan, field.name) for field in fields(plan) if field.name != "rates"}
+    for name in asdict(plan.rates[0]):
+        members[name] = [getattr(rates, name) for rates in plan.rates]
+    data = {
+        "training examples": digest(fit.feed.examples),
+        "validation examples": digest(fit.valid) if fit.valid is not None else None,
+        "class weights": weight.tolist() if weight is not None else None,
+        "initial weights": hashlib.blake2b(fit.optimiser.weights.cpu().numpy(), digest_size=16).hexdigest(),
+    }
+    found = dict(also or {}) | shape | planned | {name: _one(values) for name, values in members.items()} | data
+    through: dict[str, Any] = json.loads(json.dumps(found))
+    return through
+
+
+def _one(values: Any) -> Any:
+    """Return the value that all members share, or the list."""
+    return values[0] if all(value == values[0] for value in values) else list(values)
+
+
+def digest(examples: Examples) -> str:
+    """Return a digest of what of examples matters to a fit; names and places do not."""
+    state = hashlib.blake2b(digest_size=16)
+    numbers = (examples.sequences.data, examples.sequences.lengths, examples.targets, examples.origin, examples.weights)
+    for array in numbers:
+        if array is None:
+            state.update(b"none")
+        else:
+            state.update(f"{array.dtype} {array.shape}".encode())
+            state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return state.hexdigest()
+
+
+def check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: str | PathLike[str]) -> None:
+    """Refuse to go on with what another fit has left.
+
+    Raises
+    ------
+    UsageError
+        Says what differs.
+    """
+    names = [name for name in {**now, **before} if json.dumps(now.get(name)) != json.dumps(before.get(name))]
+    if not names:
+        return
+    said = [_difference(name, before.get(name), now.get(name)) for name in names[:SHOWN]]
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    raise UsageError(
+        f"{fspath(path)}: is of another run ({', '.join(said)}{more}); give the data and options it was begun with, or "
+        "begin anew with --force"
+    )
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    """Say how an entry differs; digests, and what would be long, only that they do."""
+    plain = all(value is None or isinstance(value, bool | int | float | str) for value in (before, now))
+    if not plain or " " in name:
+        return f"other {name}"
+    return f"{name} was {_word(before)}, is {_word(now)}"
+
+
+def _word(value: Any) -> str:
+    return "not set" if value is None else str(value)
