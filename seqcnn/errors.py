@@ -6,6 +6,7 @@ SeqcnnError              exit 1
 ├── OutputError          a result cannot be written
 ├── TrainingError        the fit cannot go on (NaN loss, one class only)
 ├── DeviceError          the device that was asked for is not there
+├── Interrupted          exit 128 + signal: told to stop, and what was done is kept
 └── UsageError           exit 2: options that contradict each other or the input
 """
 
@@ -58,6 +59,22 @@ class TrainingError(SeqcnnError):
 
 class DeviceError(SeqcnnError):
     """The device that was asked for is not there."""
+
+
+class Interrupted(SeqcnnError):  # noqa: N818 (nothing went wrong)
+    """The process was told to stop by a signal, and what was done is kept.
+
+    Parameters
+    ----------
+    message : str
+        Where, and how to go on.
+    number : int
+        The signal.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 class UsageError(SeqcnnError):

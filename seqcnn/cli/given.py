@@ -65,4 +65,20 @@ def input_paths(data: tuple[str, ...], given: Mapping[str, Any]) -> list[str | N
     """Return all files that a command reads, for the record."""
     method = given.get("negatives")
     from_file = method if method is not None and method not in METHODS else None
-    return [*data, given.get("genome"), from_file, given.get("split_file")]
+    return [*data, given.get("genome"), from_file, given.get("split_file"), given.get("motifs")]
+
+
+def set_rule(model: Model, rule: str | None) -> None:
+    """Have a model score by a rule, if one is said.
+
+    Raises
+    ------
+    UsageError
+        If its architecture does not have it.
+    """
+    if rule == "window" and model.network.detector_length is None:
+        raise UsageError(
+            f"--rule window: {model.architecture} has no detectors of one length; it scores sequences whole"
+        )
+    if rule is not None:
+        model.network.rule = rule

@@ -14,6 +14,7 @@ from seqcnn.dataset.split import Split, SplitOptions, assign
 from seqcnn.models import architectures
 from seqcnn.models import device as devices
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.start import Start
 from seqcnn.training.train import check, count_classes, find_task
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Prepared:
     both_strands : bool
     device : torch.device
     tally : Tally
+    start : Start
+        What training begins from.
     """
 
     examples: Examples
@@ -47,6 +50,7 @@ class Prepared:
     both_strands: bool
     device: torch.device
     tally: Tally
+    start: Start
 
     @property
     def metric(self) -> str:
@@ -72,7 +76,12 @@ def set_machine(given: Mapping[str, Any], options: TrainOptions) -> torch.device
 
 
 def prepare(
-    data: tuple[str, ...], given: Mapping[str, Any], options: TrainOptions, device: torch.device, report: Reporter
+    data: tuple[str, ...],
+    given: Mapping[str, Any],
+    options: TrainOptions,
+    device: torch.device,
+    report: Reporter,
+    start: Start | None = None,
 ) -> Prepared:
     """Read the examples, divide them, refuse what cannot be trained on, and say what is left.
 
@@ -90,6 +99,8 @@ def prepare(
         given["test_fraction"],
         given["split_file"],
     )
+    start = start or Start()
+    start.check_alphabet(built.alphabet)
     both = options.reads_both_strands(built.alphabet)
     split = assign(examples, splitting, both_strands=both, seed=options.seed)
     task = options.task or (find_task(examples.targets) if examples.targets is not None else "binary")
@@ -99,7 +110,7 @@ def prepare(
     report.counts(tally)
     for note in split.notes:
         report.say(note)
-    return Prepared(examples, built, split, task, both, device, tally)
+    return Prepared(examples, built, split, task, both, device, tally, start)
 
 
 def _announce(report: Reporter, device: str, examples: Examples, split: Split, task: str) -> None:

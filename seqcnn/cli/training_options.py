@@ -65,6 +65,23 @@ def splitting(*, validates: bool = True) -> Callable[[F], F]:
     )
 
 
+def start() -> Callable[[F], F]:
+    """What the first weights are."""
+    return options.stack(
+        options.option(
+            "--from", "from_", metavar="MODEL", help="Trained model (file or run folder) to go on from, with its shape."
+        ),
+        options.option(
+            "--head-only", is_flag=True, help="Leave the motif layer of --from as it is, and train what comes after it."
+        ),
+        options.option(
+            "--motifs",
+            metavar="FILE",
+            help="Motifs (MEME, JASPAR, TRANSFAC, HOMER) that the first detectors begin as; the others are random.",
+        ),
+    )
+
+
 def network(*, members: bool = True) -> Callable[[F], F]:
     """What is trained; the number of members where a command does not say it otherwise."""
     return options.stack(

@@ -15,7 +15,7 @@ from seqcnn.report.trials import draw_trials
 from seqcnn.training.calibrate import CalibrateOptions, Trial, rank
 
 _NOT_OF_A_TRIAL: Final = (
-    *("trials", "search", "trial_epochs", "best", "restarts", "keep"),
+    *("trials", "search", "trial_epochs", "trial_filters", "best", "restarts", "keep"),
     *("device", "threads", "quiet", "verbose", "steps", "epochs"),
 )
 
@@ -58,6 +58,8 @@ def write_trials(
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "usual"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
@@ -69,7 +71,10 @@ def _config(trial: Trial, calibration: CalibrateOptions, given: Mapping[str, Any
         for name, value in given.items()
         if name not in _NOT_OF_A_TRIAL and value not in (None, ())
     }
-    said |= trial.settings | {
+    if calibration.trial_filters is not None:
+        said["n_filters"] = calibration.trial_filters
+    said |= {name: value for name, value in trial.settings.items() if value is not None}
+    said |= {
         "members": 1,
         "epochs": calibration.checks()[at],
         "folds": calibration.folds,

@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from seqcnn.dataset.class_names import ClassNames, renumber
 from seqcnn.dataset.examples import Examples, join
 from seqcnn.dataset.negatives import METHODS, NegativeOptions, make_negatives
 from seqcnn.dataset.sources import ReadOptions, Source, Tally, read_all
@@ -24,6 +26,9 @@ class Sink(Protocol):
 
     def read_back(self) -> Iterable[Examples]:
         """Give what has been taken so far, in chunks."""
+
+    def renumber(self, places: NDArray[np.float32]) -> None:
+        """Give every target, which is the number of a class, its place instead."""
 
 
 @dataclass(slots=True)
@@ -40,6 +45,12 @@ class Memory:
         """Give the chunks."""
         yield from list(self.parts)
 
+    def renumber(self, places: NDArray[np.float32]) -> None:
+        """Give every target its place."""
+        for i, part in enumerate(self.parts):
+            assert part.targets is not None
+            self.parts[i] = part.with_targets(renumber(part.targets, places))
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -55,6 +66,10 @@ class Built:
         Of the windows that regions were cut to around their centres, bp.
     labelled : bool
         Whether every input says its targets itself; else examples were taken to be positives.
+    task : str or None
+        What the targets are, where options or datasets say so.
+    class_names : tuple of str
+        The names of classes, if the targets are their numbers.
     """
 
     target_names: list[str]
@@ -62,6 +77,8 @@ class Built:
     negatives: str
     length: int | None
     labelled: bool
+    task: str | None = None
+    class_names: tuple[str, ...] = ()
 
 
 def open_sources(
@@ -79,14 +96,16 @@ def open_sources(
     if reading.length is not None and reading.length < 1:
         raise UsageError(f"--length must be at least 1 bp, not {reading.length}")
     sources: list[Source] = []
+    classes = ClassNames(reading.classes)
     try:
         for path in paths:
-            sources.append(Source(path, reading, tally, label=label, keep_empty=keep_empty))
+            sources.append(Source(path, reading, tally, label=label, keep_empty=keep_empty, classes=classes))
             if reading.label_pattern is not None and label is not None and sources[-1].kind not in ("fasta", "fastq"):
                 raise UsageError(
                     f"--label-pattern is for headers of FASTA and FASTQ, but {sources[-1].path} is neither"
                 )
         _refuse_idle(reading, sources)
+        _note_weights(sources, tally)
     except BaseException:
         _close(sources)
         raise
@@ -109,6 +128,19 @@ def _refuse_idle(reading: ReadOptions, sources: Sequence[Source]) -> None:
         said = [name for name, value in options.items() if value is not None]
         if said and kind not in kinds:
             raise UsageError(f"{said[0]} is for {what}, but {sources[0].path} is {_called(sources[0].kind)}")
+    if reading.weight_column is not None and not kinds & {"table", "bed"}:
+        what = _called(sources[0].kind)
+        raise UsageError(f"--weight-column is for tables and regions, but {sources[0].path} is {what}")
+
+
+def _note_weights(sources: Sequence[Source], tally: Tally) -> None:
+    """Say where weights are from, and where there are none."""
+    if any(source.weighted for source in sources):
+        for source in sources:
+            column = source.options.weight_column
+            where = "as encoded" if source.kind == "h5" else f"by column {column!r}"
+            how = where if source.weighted else "alike, with a weight of 1"
+            tally.note(f"{source.path}: examples count {how}")
 
 
 def _called(kind: str) -> str:
@@ -153,6 +185,7 @@ def collect(
     if not n_given:
         raise InputError("holds no sequence with a letter in it", sources_path([source.path for source in sources]))
     method = _method(options, sources, classes, tally)
+    class_names = _number_classes(sources, sink)
     target_names = sources[0].target_names
     if method != "none":
         known = method in METHODS
@@ -174,14 +207,50 @@ def collect(
         method,
         lengths.pop() if len(lengths) == 1 else None,
         all(source.labelled for source in sources),
+        _task(sources, reading),
+        class_names,
     )
 
 
+def _task(sources: Sequence[Source], reading: ReadOptions) -> str | None:
+    """Return what the targets are, where it is said."""
+    if any(source.has_classes for source in sources):
+        return "multiclass"
+    said = {source.task for source in sources}
+    return reading.task or (said.pop() if len(said) == 1 else None)
+
+
+def _number_classes(sources: Sequence[Source], sink: Sink) -> tuple[str, ...]:
+    """Number the classes in their order; return their names, none where targets are not classes."""
+    with_classes = [source.has_classes for source in sources]
+    if not any(with_classes):
+        return ()
+    if not all(with_classes):
+        other = sources[with_classes.index(False)]
+        raise InputError(f"holds no names of classes, but {sources[with_classes.index(True)].path} does", other.path)
+    names, places = sources[0].classes.order()
+    sink.renumber(places)
+    return tuple(names)
+
+
 def load(paths: Sequence[str], reading: ReadOptions, options: NegativeOptions, tally: Tally) -> tuple[Examples, Built]:
-    """Read inputs and negatives into memory; see :func:`collect`."""
+    """Read inputs and negatives into memory, but those of weight 0; see :func:`collect`.
+
+    Raises
+    ------
+    InputError
+        If all weights are 0, or see :func:`collect`.
+    """
     memory = Memory()
     built = collect(open_sources(paths, reading, tally, label=1.0), reading, options, memory, tally)
-    return join(memory.parts), built
+    examples = join(memory.parts)
+    if examples.weights is None or examples.weights.all():
+        return examples, built
+    counted = examples.weights > 0
+    if not counted.any():
+        raise InputError("all weights are 0", sources_path(paths))
+    tally.counts["examples of weight 0 left out"] += int(np.count_nonzero(~counted))
+    return examples.take(counted), built
 
 
 def _first(sink: Sink, n: int) -> Iterator[Examples]:
@@ -222,6 +291,11 @@ class _Classes:
 
 def _method(options: NegativeOptions, sources: Sequence[Source], classes: _Classes, tally: Tally) -> str:
     """Decide which negatives to make."""
+    task = _task(sources, sources[0].options)
+    if task not in (None, "binary"):
+        if options.method not in (None, "none"):
+            raise UsageError(f"--negatives {options.method} makes a 0/1 target, but the task is {task}")
+        return "none"
     if options.method is not None:
         made = options.method in METHODS and options.method != "none"
         if made and classes.negatives and not classes.other:

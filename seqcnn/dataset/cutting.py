@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.errors import InputError
 from seqcnn.formats.bed import Regions
 from seqcnn.formats.genome import Genome
 from seqcnn.sequence.alphabet import N_CODE
@@ -25,6 +26,25 @@ def place_windows(regions: Regions, length: int | None) -> Windows:
     if length is not None:
         start, end = centred_windows(start, end, regions.summit, length)
     return Windows(regions.chrom, start, end, regions.strand)
+
+
+def region_weights(regions: Regions, path: str, column: str | None) -> NDArray[np.float32] | None:
+    """Return how much each region counts, shape (n,), by the values that were read; None if there are none.
+
+    Raises
+    ------
+    InputError
+        If one is not a number of 0 or more; names the line.
+    """
+    if regions.value is None:
+        return None
+    wrong = ~((regions.value >= 0) & (regions.value <= np.finfo(np.float32).max))
+    if wrong.any():
+        i = int(wrong.argmax())
+        found = "no number" if np.isnan(regions.value[i]) else f"{regions.value[i]:g}"
+        message = f"column {column!r} holds {found}, but a weight is a number of 0 or more"
+        raise InputError(message, path, int(regions.line[i]))
+    return regions.value.astype(np.float32)
 
 
 def cut_out(genome: Genome, windows: Windows) -> tuple[Ragged, int]:

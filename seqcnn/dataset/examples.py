@@ -41,6 +41,8 @@ class Examples:
         Where in the genome each is from; chromosome "" where it has no place.
     split : ndarray of str (object), shape (n,), or None
         What the input says of each example's part: train, valid, test, or a fold's name.
+    weights : ndarray of float32, shape (n,), or None
+        How much each counts, 0 or more; None for all alike, 1.
     """
 
     sequences: Ragged
@@ -49,6 +51,7 @@ class Examples:
     origin: NDArray[np.uint8]
     windows: Windows | None = None
     split: NDArray[Any] | None = None
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -62,6 +65,7 @@ class Examples:
             self.origin[rows],
             None if self.windows is None else self.windows.take(np.asarray(rows)),
             None if self.split is None else self.split[rows],
+            None if self.weights is None else self.weights[rows],
         )
 
     def with_targets(self, targets: NDArray[np.float32] | None) -> Examples:
@@ -70,7 +74,7 @@ class Examples:
 
 
 def join(parts: Sequence[Examples]) -> Examples:
-    """Put parts one after another; what only some of them know is filled up as unknown."""
+    """Put parts one after another; what only some of them know is filled up as unknown, and weights as 1."""
     if len(parts) == 1:
         return parts[0]
     windows = None
@@ -85,6 +89,9 @@ def join(parts: Sequence[Examples]) -> Examples:
     split = None
     if any(p.split is not None for p in parts):
         split = np.concatenate([np.full(len(p), "", dtype=object) if p.split is None else p.split for p in parts])
+    weights = None
+    if any(p.weights is not None for p in parts):
+        weights = np.concatenate([np.ones(len(p), dtype=np.float32) if p.weights is None else p.weights for p in parts])
     targets = None
     n_targets = max((p.targets.shape[1] for p in parts if p.targets is not None), default=0)
     if n_targets:
@@ -99,6 +106,7 @@ def join(parts: Sequence[Examples]) -> Examples:
         np.concatenate([p.origin for p in parts]),
         windows,
         split,
+        weights,
     )
 
 

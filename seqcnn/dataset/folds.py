@@ -13,10 +13,15 @@ from seqcnn.errors import InputError, UsageError
 
 FOLDS_BY: Final = ("auto", "chromosome", "similarity")
 
+MOST_CLASSES: Final = 32
+"""Different values of the first target up to which folds are given the same share of each."""
+
+Numbers = NDArray[np.int64]
+
 
 def assign_folds(
     examples: Examples, n_folds: int, *, both_strands: bool, seed: int, by: str = "auto"
-) -> tuple[NDArray[np.int64], str]:
+) -> tuple[Numbers, str]:
     """Divide examples into folds of like size, of like class balance where that can be.
 
     Parameters
@@ -35,7 +40,7 @@ def assign_folds(
     Returns
     -------
     folds : ndarray of int64, shape (n,)
-        0 to n_folds - 1.
+        0 to n_folds - 1, none of them empty. A dinucleotide shuffle is where the sequence is that it was made of.
     by : str
         What was done: "chromosome" or "similarity".
 
@@ -53,9 +58,13 @@ def assign_folds(
         by = "chromosome" if chrom is not None and _chromosomes_serve(chrom[own], n_folds) else "similarity"
     if by == "chromosome":
         assert chrom is not None
-        groups = np.unique(chrom, return_inverse=True)[1]
+        groups = np.unique(chrom, return_inverse=True)[1].astype(np.int64)
     else:
         groups = related_groups(examples, both_strands)
+    n_groups = len(np.unique(groups[own]))
+    if n_groups < n_folds:
+        what = "chromosomes" if by == "chromosome" else "groups of related examples"
+        raise InputError(f"{n_folds} folds cannot be made of {n_groups} {what}", hint="lower --folds")
     folds = np.empty(len(examples), dtype=np.int64)
     folds[own] = _spread(groups[own], _classes(examples)[own], n_folds, np.random.default_rng([seed, 5]))
     folds[~own] = folds[parent[~own]]
@@ -67,39 +76,59 @@ def _chromosomes_serve(chrom: NDArray[np.str_], n_folds: int) -> bool:
     return bool((chrom != "").all()) and len(counts) >= 2 * n_folds and counts.max() * n_folds <= len(chrom)
 
 
-def _classes(examples: Examples) -> NDArray[np.int64]:
-    """Return 0 or 1 for a first target that says so, 2 for others."""
+def _classes(examples: Examples) -> Numbers:
+    """Number the values of the first target, a missing one being a value; all are 0 where they are too many."""
     if examples.targets is None:
-        return np.full(len(examples), 2, dtype=np.int64)
-    first = examples.targets[:, 0]
-    return np.where(np.isin(first, (0, 1)), first, 2).astype(np.int64)
+        return np.zeros(len(examples), dtype=np.int64)
+    values, which = np.unique(examples.targets[:, 0], return_inverse=True)
+    return which.astype(np.int64) if len(values) <= MOST_CLASSES else np.zeros(len(examples), dtype=np.int64)
 
 
-def _spread(
-    groups: NDArray[np.intp] | NDArray[np.int64], classes: NDArray[np.int64], n_folds: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _spread(groups: Numbers, classes: Numbers, n_folds: int, rng: np.random.Generator) -> Numbers:
     """Give each group a fold: the largest first, to the fold that has fewest of its classes; single examples last."""
     _, groups = np.unique(groups, return_inverse=True)
-    n_groups = int(groups.max(initial=-1)) + 1
-    if n_groups < n_folds:
-        raise InputError(f"{n_folds} folds cannot be made of {n_groups} groups of related examples", hint="see --folds")
-    of_group = np.zeros((n_groups, 3), dtype=np.int64)
+    of_group = np.zeros((int(groups.max()) + 1, int(classes.max()) + 1), dtype=np.int64)
     np.add.at(of_group, (groups, classes), 1)
     size = of_group.sum(1)
-    held = np.zeros((n_folds, 3), dtype=np.int64)
-    fold = np.empty(n_groups, dtype=np.int64)
-    order = rng.permutation(n_groups)
+    held = np.zeros((n_folds, of_group.shape[1]), dtype=np.int64)
+    fold = np.empty(len(of_group), dtype=np.int64)
+    order = rng.permutation(len(of_group))
     order = order[np.argsort(-size[order], kind="stable")]
     n_large = int(np.count_nonzero(size > 1))
     for group in order[:n_large].tolist():
-        best = int(np.argmin(held @ of_group[group]))
+        best = int(np.lexsort((held.sum(1), held @ of_group[group]))[0])
         fold[group] = best
         held[best] += of_group[group]
     single = order[n_large:]
-    for value in range(3):
+    for value in range(of_group.shape[1]):
         rows = single[of_group[single, value] == 1]
-        wanted = (held[:, value].sum() + len(rows)) / n_folds
-        room = np.maximum(wanted - held[:, value], 0)
-        ends = np.round(np.cumsum(room) / max(room.sum(), 1e-9) * len(rows)).astype(np.int64)
-        fold[rows] = np.searchsorted(ends, np.arange(len(rows)), side="right").clip(max=n_folds - 1)
+        added = _share_out(len(rows), held[:, value], held.sum(1))
+        fold[rows] = np.repeat(np.arange(n_folds), added)
+        held[:, value] += added
+    _fill_empty(fold, size, n_folds)
     return fold[groups]
+
+
+def _share_out(n: int, held: Numbers, size: Numbers) -> Numbers:
+    """Return how many of `n` examples each fold gets, so that what folds hold is as even as can be.
+
+    Where one is left over, the folds of the smallest size get it.
+    """
+    added = np.zeros_like(held)
+    order = np.lexsort((size, held))
+    for n_lowest in range(len(held), 0, -1):  # those folds that get any end on one level
+        lowest = order[:n_lowest]
+        total = n + int(held[lowest].sum())
+        if total >= n_lowest * held[lowest[-1]]:
+            added[lowest] = total // n_lowest - held[lowest]
+            by_size = lowest[np.argsort((size + added)[lowest], kind="stable")]
+            added[by_size[: total % n_lowest]] += 1
+            break
+    return added
+
+
+def _fill_empty(fold: Numbers, size: Numbers, n_folds: int) -> None:
+    """Give each fold without a group the smallest one of the fold that has most groups."""
+    for empty in np.setdiff1d(np.arange(n_folds), fold).tolist():
+        rows = np.flatnonzero(fold == np.bincount(fold, minlength=n_folds).argmax())
+        fold[rows[np.argmin(size[rows])]] = empty

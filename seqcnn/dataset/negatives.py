@@ -61,6 +61,9 @@ def make_negatives(
 ) -> Iterator[Examples]:
     """Make negatives for positives.
 
+    Where positives have weights, each negative that is made has that of its positive, and each from a file, if the file
+    says none, their mean.
+
     Parameters
     ----------
     positives : callable
@@ -115,7 +118,7 @@ def _shuffles(positives: Reread, options: NegativeOptions, tally: Tally) -> Iter
             unchanged += _n_equal(shuffled.data, chunk.sequences.data, shuffled.offsets)
             names = from_rows(row.tobytes() + b"_shuffled" for row in chunk.names)
             origin = np.full(len(chunk), Origin.DINUCLEOTIDE, dtype=np.uint8)
-            yield Examples(shuffled, names, None, origin, chunk.windows, chunk.split)
+            yield Examples(shuffled, names, None, origin, chunk.windows, chunk.split, chunk.weights)
     if unchanged:
         tally.counts["shuffles equal to their positive (few others or none have its dinucleotides)"] += unchanged
 
@@ -134,7 +137,11 @@ def _windows(
     peaks: Sequence[Windows],
 ) -> Iterator[Examples]:
     """Cut out genomic windows away from all positives and peaks."""
-    parts = [chunk.windows for chunk in positives()]
+    parts: list[Windows | None] = []
+    weighted: list[NDArray[np.float32] | None] = []
+    for chunk in positives():
+        parts.append(chunk.windows)
+        weighted.append(chunk.weights)
     known = [part for part in parts if part is not None]
     if reading.genome is None or len(known) < len(parts) or any((part.chrom == "").any() for part in known):
         raise UsageError(
@@ -150,6 +157,7 @@ def _windows(
             tally.counts[f"negatives ({method}): {name}"] += count
         if not len(found):
             raise InputError(f"no negatives found by --negatives {method}: {found.describe()}", reading.genome)
+        weights = _weights(weighted, known)
         for start in range(0, len(found), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             windows = Windows(found.chrom[rows], found.start[rows], found.end[rows], found.strand[rows])
@@ -157,7 +165,16 @@ def _windows(
             places = zip(windows.chrom.tolist(), windows.start.tolist(), windows.end.tolist(), strict=True)
             names = from_text(f"{chrom}:{a}-{b}" for chrom, a, b in places)
             kind = Origin.GC if method == "gc" else Origin.FLANK
-            yield Examples(sequences, names, None, np.full(len(windows), kind, dtype=np.uint8), windows)
+            weight = None if weights is None else weights[found.positive[rows]]
+            yield Examples(sequences, names, None, np.full(len(windows), kind, dtype=np.uint8), windows, weights=weight)
+
+
+def _weights(parts: Sequence[NDArray[np.float32] | None], of: Sequence[Windows]) -> NDArray[np.float32] | None:
+    """Put the weights of chunks together, 1 where there are none; None if none has such."""
+    if all(part is None for part in parts):
+        return None
+    pairs = zip(parts, of, strict=True)
+    return np.concatenate([np.ones(len(w), dtype=np.float32) if part is None else part for part, w in pairs])
 
 
 def _joined(parts: Sequence[Windows]) -> Windows:
@@ -182,8 +199,12 @@ def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally)
     """
     both = (reading.alphabet or "dna") == "dna"
     same, parts, n_kept = set[int](), [], 0
+    n_positives, weight, weighted = 0, 0.0, False
     for chunk in positives():
         same.update(_hash(row, both) for row in chunk.sequences)
+        n_positives += len(chunk)
+        weighted |= chunk.weights is not None
+        weight += len(chunk) if chunk.weights is None else float(chunk.weights.sum(dtype=np.float64))
         if chunk.windows is not None:
             parts.append(chunk.windows)
     covered = _Covered(_joined(parts)) if parts else None
@@ -199,6 +220,8 @@ def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally)
             tally.counts["negatives left out: overlap a positive"] += int(np.count_nonzero(touching & keep))
             keep &= ~touching
         n_kept += int(np.count_nonzero(keep))
+        if weighted and chunk.weights is None:
+            chunk = replace(chunk, weights=np.full(len(chunk), weight / n_positives, dtype=np.float32))
         if keep.any():
             yield chunk.take(keep)
     if not n_kept:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from io import BufferedReader
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcnn.dataset.chromosomes import to_genome_names
-from seqcnn.dataset.cutting import cut_out, pieces, place_windows
+from seqcnn.dataset.class_names import ClassNames
+from seqcnn.dataset.cutting import cut_out, pieces, place_windows, region_weights
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.header_labels import compile_pattern, labels_by_pattern, plain_labels
+from seqcnn.dataset.reading import FORMATS, ReadOptions, Tally
 from seqcnn.dataset.store import Dataset
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.bed import read_bed
@@ -29,63 +28,7 @@ from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.windows import Windows
 
-FORMATS: Final = ("auto", "fasta", "fastq", "bed", "table", "h5")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How inputs are read.
-
-    Parameters
-    ----------
-    format : str
-        One of :data:`FORMATS`; "auto" goes by the first bytes.
-    alphabet : {"dna", "rna"} or None
-        None: DNA, and sequences with U are refused until the user says which.
-    genome : str or None
-        FASTA that regions are cut from.
-    length : int or None
-        Length of the windows around summits or midpoints, bp; None: `usual_length`.
-    usual_length : int or None
-        The same where regions are read and nothing else is said, such as what a model was trained on; None: regions as
-        they are.
-    sequence_column, name_column, split_column : str or None
-        Columns of tables, by name or 1-based number.
-    target_columns : tuple of str or None
-        None: found by name; empty: no targets.
-    likely_targets : tuple of str
-        What the target columns are called where none are said, if the table has them all.
-    header : bool or None
-        Whether tables have one; None: found out.
-    label_pattern : str or None
-        Regular expression whose first group is the label in a FASTA header.
-    """
-
-    format: str = "auto"
-    alphabet: str | None = None
-    genome: str | None = None
-    length: int | None = None
-    sequence_column: str | None = None
-    target_columns: tuple[str, ...] | None = None
-    name_column: str | None = None
-    split_column: str | None = None
-    header: bool | None = None
-    label_pattern: str | None = None
-    likely_targets: tuple[str, ...] = ()
-    usual_length: int | None = None
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened while reading: counts for run.json, notes for the user."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-
-    def note(self, text: str) -> None:
-        """Keep a note, once."""
-        if text not in self.notes:
-            self.notes.append(text)
+__all__ = ["FORMATS", "ReadOptions", "Source", "Tally", "read_all"]
 
 
 class Source:
@@ -102,6 +45,8 @@ class Source:
         Target of examples that say none; None for no targets at all.
     keep_empty : bool
         Keep sequences without a letter, for outputs that have a row for each input; else they are left out and counted.
+    classes : ClassNames, optional
+        Shared by the inputs of one set, so that they number classes alike.
 
     Attributes
     ----------
@@ -115,18 +60,35 @@ class Source:
         Of the windows that regions are, or were, cut to around their centres, bp.
     placed : bool
         Whether the examples have places in a genome.
+    has_classes : bool
+        Whether the targets are numbers of `classes`.
+    weighted : bool
+        Whether the examples have weights.
+    task : str or None
+        What an encoded dataset says that its targets are.
     peaks : Windows or None
         Regions as the file gives them, once they are read, where the examples are windows around their centres.
     """
 
     def __init__(
-        self, path: str, options: ReadOptions, tally: Tally, *, label: float | None = None, keep_empty: bool = False
+        self,
+        path: str,
+        options: ReadOptions,
+        tally: Tally,
+        *,
+        label: float | None = None,
+        keep_empty: bool = False,
+        classes: ClassNames | None = None,
     ) -> None:
         self.path = shown_path(path)
         self.options, self.tally, self.label, self.keep_empty = options, tally, label, keep_empty
         self.alphabet = options.alphabet
         self.labelled = False
         """Whether the file itself says the targets."""
+        self.classes = classes or ClassNames(options.classes)
+        self.has_classes = label is not None and options.task == "multiclass"
+        self.weighted = False
+        self.task: str | None = None
         self.peaks: Windows | None = None
         self.length: int | None = None
         self.placed = False
@@ -135,12 +97,14 @@ class Source:
         self._stream: BufferedReader | None = None
         if path != "-" and (options.format == "h5" or (options.format == "auto" and Dataset.is_one(path))):
             self._open_dataset(path)
+            self._check_classes()
             return
         self._stream = open_input(path)
         try:
             self.kind = self._find_format(self._stream.peek())
             self.target_names = ["target"] if label is not None else []
             self._chunks = self._open_stream(self._stream)
+            self._check_classes()
         except BaseException:
             self.close()
             raise
@@ -160,7 +124,37 @@ class Source:
         self.length, self.placed = dataset.window_length, dataset.has_windows
         self.labelled = bool(dataset.target_names) and self.label is not None
         self.target_names = dataset.target_names if self.labelled else ["target"] * (self.label is not None)
+        self.weighted = self.label is not None and dataset.has_weights
         self._chunks = dataset.chunks()
+        if self.label is None:
+            return
+        self.task = dataset.task
+        if dataset.class_names and self.options.task not in (None, "multiclass"):
+            what = f"{len(dataset.class_names)} classes ({', '.join(dataset.class_names[:10])})"
+            raise InputError(f"the targets are {what}, not those of a {self.options.task} task", self.path)
+        self.has_classes |= bool(dataset.class_names)
+        if self.has_classes and self.labelled:
+            self._chunks = self._with_classes(dataset)
+
+    def _with_classes(self, dataset: Dataset) -> Iterator[Examples]:
+        """Yield the examples of a dataset with the numbers that this set has for its classes."""
+        for chunk in dataset.chunks():
+            assert chunk.targets is not None
+            try:
+                yield chunk.with_targets(self.classes.adopt(chunk.targets, dataset.class_names))
+            except ValueError as error:
+                raise InputError(str(error), self.path) from error
+
+    def _check_classes(self) -> None:
+        """Refuse an input that says no classes where there must be such."""
+        if not self.has_classes:
+            return
+        if not self.labelled:
+            hint = "see --target-column and --label-pattern"
+            raise InputError("holds no classes, but the task is multiclass", self.path, hint=hint)
+        if len(self.target_names) > 1:
+            names = ", ".join(self.target_names)
+            raise UsageError(f"{self.path}: the class of an example is in one column, not in {names}")
 
     def _find_format(self, head: bytes) -> str:
         found = sniff(head)
@@ -181,6 +175,7 @@ class Source:
             if options.genome is None:
                 raise UsageError(f"{self.path} holds regions: say which genome they are of with --genome FASTA")
             self.placed, self.length = True, options.usual_length if options.length is None else options.length
+            self.weighted = self.label is not None and options.weight_column is not None
             return self._regions(stream, options.genome)
         if self.kind == "table":
             wanted = options.target_columns if self.label is not None else ()
@@ -191,7 +186,9 @@ class Source:
                 target_columns=wanted,
                 name_column=options.name_column,
                 split_column=options.split_column,
+                weight_column=options.weight_column if self.label is not None else None,
                 likely_targets=options.likely_targets,
+                read_target=self.classes.number if self.has_classes else None,
                 header="auto" if options.header is None else options.header,
             )
             if self.label is not None and options.target_columns is None and not table.target_names:
@@ -202,6 +199,7 @@ class Source:
                 )
             if table.target_names:
                 self.labelled, self.target_names = True, table.target_names
+            self.weighted = self.label is not None and options.weight_column is not None
             return self._examples(stream, table)
         full = options.label_pattern is not None and self.label is not None
         if options.label_pattern is not None and full:
@@ -239,11 +237,15 @@ class Source:
                 self._check_letters(chunk)
                 names, targets = chunk.names, chunk.columns.get("targets")
                 if self._pattern is not None:
-                    names, targets = labels_by_pattern(names, self._pattern, self.path)
+                    of_class = self.classes.number if self.has_classes else None
+                    names, targets = labels_by_pattern(names, self._pattern, self.path, of_class)
                 elif self.kind in ("fasta", "fastq") and self.label is not None and (self.labelled or not number):
                     targets = self._plain_labels(names)
                 origin = np.full(len(chunk), Origin.GIVEN, dtype=np.uint8)
-                yield Examples(chunk.sequences, names, targets, origin, None, chunk.columns.get("split"))
+                columns = chunk.columns
+                yield Examples(
+                    chunk.sequences, names, targets, origin, None, columns.get("split"), columns.get("weights")
+                )
 
     def _check_letters(self, chunk: Records) -> None:
         counts = self.tally.counts
@@ -273,7 +275,8 @@ class Source:
 
     def _regions(self, stream: BufferedReader, genome_path: str) -> Iterator[Examples]:
         with stream:
-            regions = read_bed(stream, self.path)
+            regions = read_bed(stream, self.path, self.options.weight_column if self.weighted else None)
+        weights = region_weights(regions, self.path, self.options.weight_column)
         with Genome(genome_path) as genome:
             regions, message = to_genome_names(regions, genome.chroms, self.path, genome_path)
             for note in [*genome.notes, *([message] if message else [])]:
@@ -291,7 +294,8 @@ class Source:
                 counts["ambiguous letters read as N"] += ambiguous
                 counts["N"] += int(np.count_nonzero(sequences.data == N_CODE)) - ambiguous
                 origin = np.full(len(part), Origin.GIVEN, dtype=np.uint8)
-                yield Examples(sequences, regions.name.take(rows), None, origin, part)
+                weight = None if weights is None else weights[rows]
+                yield Examples(sequences, regions.name.take(rows), None, origin, part, None, weight)
 
 
 def read_all(sources: Sequence[Source]) -> Iterator[Examples]:

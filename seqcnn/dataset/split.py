@@ -59,7 +59,9 @@ class Split:
         return np.flatnonzero(self.part == part)
 
 
-def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, seed: int) -> Split:
+def assign(
+    examples: Examples, options: SplitOptions, *, both_strands: bool, seed: int, multiclass: bool = False
+) -> Split:
     """Divide examples.
 
     Parameters
@@ -70,6 +72,8 @@ def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, see
     both_strands : bool
         A sequence and its reverse complement are the same.
     seed : int
+    multiclass : bool
+        Targets are the numbers of classes, each of which gives its share to every part.
 
     Raises
     ------
@@ -98,7 +102,7 @@ def assign(examples: Examples, options: SplitOptions, *, both_strands: bool, see
     own = parent < 0
     for part, fraction in (("test", options.test_fraction), ("valid", options.valid_fraction)):
         if fraction and not (split.part == part).any():
-            _draw(split.part, examples, part, fraction, own, rng)
+            _draw(split.part, _classes(examples, multiclass), part, fraction, own, rng)
     _keep_together(split, related_groups(examples, both_strands), own, said=said)
     split.part[~own] = split.part[parent[~own]]
     for part in PARTS:
@@ -226,19 +230,23 @@ def on_chromosomes(examples: Examples, chroms: Sequence[str], notes: list[str]) 
     return np.isin(examples.windows.chrom.astype(str), [names[name] for name in chroms])
 
 
+def _classes(examples: Examples, multiclass: bool) -> NDArray[np.float32]:
+    """Return the class of each example by its first target, missing and other values being one of their own."""
+    assert examples.targets is not None
+    first = examples.targets[:, 0]
+    return np.where(np.isnan(first), -1, first) if multiclass else np.where(np.isin(first, (0, 1)), first, 2)
+
+
 def _draw(
     part: NDArray[Any],
-    examples: Examples,
+    classes: NDArray[np.float32],
     name: str,
     fraction: float,
     own: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> None:
     """Move a share of the training examples of each class to a part; shuffles, which are not `own`, follow later."""
-    assert examples.targets is not None
     left = (part == "train") & own
-    first = examples.targets[:, 0]
-    classes = np.where(np.isin(first, (0, 1)), first, 2)
     for value in np.unique(classes[left]):
         rows = np.flatnonzero(left & (classes == value))
         n = round(fraction * len(rows))

@@ -9,20 +9,22 @@ origin              uint8 (n,)               0 given, 1 dinucleotide shuffle, 2 
 chrom start end     int32, int64, int64 (n,) 0-based half-open; absent where nothing has a place
 strand              S1 (n,)                  "+", "-" or "."
 split               int32 (n,)               absent unless the input had a split column
+weights             float32 (n,)             how much each counts; absent unless the input had a weight column
 chrom_names         str                      what the numbers in ``chrom`` stand for, 0 being none:
 split_names                                  ``file["chrom_names"].asstr()[:][file["chrom"][:]]``
 one_hot             uint8 (n, 4, length)     on request, for other tools; rows A C G T/U, N all 0
 ==================  =======================  ==================================================
 
-Attributes: ``format``, ``version``, ``alphabet``, ``padding``, ``target_names``, ``provenance`` (JSON), and
-``window_length`` (bp) where windows were cut around summits or midpoints. A file that holds ``one_hot`` alone, with or
-without ``targets``, is read too.
+Attributes: ``format``, ``version``, ``alphabet``, ``padding``, ``target_names`` and ``provenance`` (JSON);
+``window_length`` (bp) where windows were cut around summits or midpoints; ``task`` where it was said; ``class_names``
+(JSON) where the target is the number of a class. A file that holds ``one_hot`` alone, with or without ``targets``, is
+read too.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any, Final, Never
 
@@ -30,6 +32,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.dataset.class_names import renumber
 from seqcnn.dataset.disk import Disk
 from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.stored_rows import LETTERS, read_chunks
@@ -43,8 +46,8 @@ CHUNK: Final = 1 << 14
 """Examples read at a time, fewer where they are long."""
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
-_ROWS: Final = ("origin", "targets", "chrom", "start", "end", "strand", "split")
-_LATE: Final = {"targets": np.nan, "chrom": 0, "start": 0, "end": 0, "strand": b".", "split": 0}
+_ROWS: Final = ("origin", "targets", "chrom", "start", "end", "strand", "split", "weights")
+_LATE: Final = {"targets": np.nan, "chrom": 0, "start": 0, "end": 0, "strand": b".", "split": 0, "weights": 1}
 """Columns that may begin late or have gaps, and what they hold where nothing is known."""
 
 
@@ -128,7 +131,7 @@ class DatasetWriter:
             self._extend(data, rows.data)
             self._extend(offsets, rows.offsets[1:] + end)
         self._extend("origin", examples.origin)
-        columns: dict[str, NDArray[Any] | None] = {"targets": examples.targets, "split": None}
+        columns: dict[str, NDArray[Any] | None] = {"targets": examples.targets, "weights": examples.weights}
         if examples.split is not None:
             columns["split"] = self._numbered("split", examples.split)
         windows = examples.windows
@@ -149,9 +152,22 @@ class DatasetWriter:
         """Yield what has been appended so far."""
         yield from read_chunks(self._file, len(self), CHUNK)
 
-    def finish(self, provenance: dict[str, Any]) -> None:
-        """Write how the dataset came about."""
+    def renumber(self, places: NDArray[np.float32]) -> None:
+        """Give every target, which is the number of a class, its place instead."""
+        targets = self._file["targets"]
+        for start in range(0, len(self), CHUNK):
+            rows = slice(start, start + CHUNK)
+            targets[rows] = renumber(targets[rows], places)
+
+    def finish(
+        self, provenance: dict[str, Any], *, task: str | None = None, class_names: Sequence[str] | None = None
+    ) -> None:
+        """Write how the dataset came about, and what is known of its targets."""
         self._file.attrs["provenance"] = json.dumps(provenance)
+        if task is not None:
+            self._file.attrs["task"] = task
+        if class_names is not None:
+            self._file.attrs["class_names"] = json.dumps(list(class_names))
 
     def _column(self, name: str, dtype: np.dtype[Any], *, shape: tuple[int, ...] = ()) -> None:
         per_row = max(1, int(np.prod(shape, dtype=np.int64))) * dtype.itemsize
@@ -227,7 +243,7 @@ class Dataset:
             with h5py.File(path, "r") as file:
                 self.n_examples = self._check(file)
                 self.alphabet = str(file.attrs.get("alphabet", "dna"))
-                self.has_windows = "chrom" in file
+                self.has_windows, self.has_weights = "chrom" in file, "weights" in file
                 length = file.attrs.get("window_length")
                 self.window_length = None if length is None else int(length)
                 names = file.attrs.get("target_names")
@@ -236,6 +252,9 @@ class Dataset:
                 if names is not None:
                     self.target_names = json.loads(names)
                 self.provenance: dict[str, Any] = json.loads(file.attrs.get("provenance", "{}"))
+                task = file.attrs.get("task")
+                self.task = None if task is None else str(task)
+                self.class_names: list[str] = json.loads(file.attrs.get("class_names", "[]"))
                 if n_targets and len(self.target_names) != n_targets:
                     raise InputError(f"names {len(self.target_names)} targets, but holds {n_targets}", self.path)
         except (OSError, KeyError, ValueError, TypeError) as error:
@@ -259,7 +278,7 @@ class Dataset:
             raise InputError(f"one_hot has shape {file['one_hot'].shape}, not (n, 4, length)", self.path)
         else:
             n_examples = int(file["one_hot"].shape[0])
-            lengths = {"targets": file["targets"].shape[0]} if "targets" in file else {}
+            lengths = {name: file[name].shape[0] for name in ("targets", "weights") if name in file}
         for name, length in lengths.items():
             if length != n_examples:
                 raise InputError(f"{name} has {length} rows for {n_examples} sequences", self.path)

@@ -56,6 +56,7 @@ def _encoded(file: h5py.File, rows: slice, names: dict[str, NDArray[Any]]) -> Ex
         file["origin"][rows],
         windows,
         names["split"][file["split"][rows]] if "split" in names else None,
+        _weights(file, rows),
     )
 
 
@@ -67,7 +68,8 @@ def _one_hot_only(file: h5py.File, rows: slice) -> Examples:
     codes[~known] = N_CODE
     sequences = Ragged(codes.reshape(-1), offsets_of(np.full(len(array), array.shape[2])))
     names = from_text(f"row_{i + 1}" for i in range(rows.start, rows.stop))
-    return Examples(sequences, names, _targets(file, rows), np.full(len(array), Origin.GIVEN, dtype=np.uint8))
+    origin = np.full(len(array), Origin.GIVEN, dtype=np.uint8)
+    return Examples(sequences, names, _targets(file, rows), origin, weights=_weights(file, rows))
 
 
 def _targets(file: h5py.File, rows: slice) -> NDArray[np.float32] | None:
@@ -76,6 +78,16 @@ def _targets(file: h5py.File, rows: slice) -> NDArray[np.float32] | None:
         return None
     targets: NDArray[np.float32] = file["targets"][rows].astype(np.float32, copy=False)
     return targets.reshape(len(targets), -1)
+
+
+def _weights(file: h5py.File, rows: slice) -> NDArray[np.float32] | None:
+    """Return weights, shape (n,)."""
+    if "weights" not in file:
+        return None
+    weights: NDArray[np.float32] = file["weights"][rows].astype(np.float32, copy=False)
+    if not (weights >= 0).all():
+        raise ValueError(f"a weight is {weights[~(weights >= 0)][0]}, not 0 or more")
+    return weights
 
 
 def _rows(file: h5py.File, data: str, offsets: str, rows: slice) -> Ragged:

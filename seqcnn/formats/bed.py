@@ -16,6 +16,12 @@ from seqcnn.sequence.ragged import Ragged, concatenate
 
 Path = str | PathLike[str]
 
+COLUMNS: Final = (
+    *("chrom", "start", "end", "name", "score", "strand"),
+    *("signalValue", "pValue", "qValue", "peak"),
+)
+"""What the columns are called; the last four of narrowPeak, and all of them but ``peak`` of broadPeak."""
+
 _CHUNK: Final = 1 << 22
 _STRANDS: Final = frozenset((b"+", b"-", b".", b""))
 _LINE_FEED: Final = ord("\n")
@@ -42,6 +48,8 @@ class Regions:
         0-based position on the chromosome; -1 where there is none.
     line : ndarray of int64, shape (n,)
         1-based line in the file.
+    value : ndarray of float64, shape (n,), or None
+        The numbers of a column that was asked for; NaN where there is none.
     """
 
     chrom: NDArray[np.object_]
@@ -52,6 +60,7 @@ class Regions:
     score: NDArray[np.float64]
     summit: NDArray[np.int64]
     line: NDArray[np.int64]
+    value: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -67,10 +76,11 @@ class Regions:
             self.score[rows],
             self.summit[rows],
             self.line[rows],
+            None if self.value is None else self.value[rows],
         )
 
 
-def read_bed(stream: BinaryIO, path: Path) -> Regions:
+def read_bed(stream: BinaryIO, path: Path, value_column: str | None = None) -> Regions:
     """Read all regions of a BED or narrowPeak file.
 
     Columns are separated by tabs, or by any white space in a line without tabs. Lines that are blank or begin with
@@ -83,6 +93,8 @@ def read_bed(stream: BinaryIO, path: Path) -> Regions:
         Uncompressed bytes.
     path : str or path
         The name to give in messages.
+    value_column : str, optional
+        Column of numbers to keep, by its name in :data:`COLUMNS` or its number from 1.
 
     Returns
     -------
@@ -91,20 +103,23 @@ def read_bed(stream: BinaryIO, path: Path) -> Regions:
     Raises
     ------
     InputError
-        If the file is not text, holds no regions, or a line has fewer than three columns, a start or end that is not
-        a whole number, start >= end, an unknown strand, or a summit outside its region.
+        If the file is not text, holds no regions, has no such column, or a line has fewer than three columns, a start
+        or end that is not a whole number, start >= end, an unknown strand, or a summit outside its region.
     """
     parts: list[Regions] = []
     narrow: bool | None = None
+    wanted: int | None = None
     for numbers, text in _chunks(stream, path):
         if narrow is None:
-            narrow = _is_narrow_peak(_split(text[: text.index(b"\n")]))
+            first = _split(text[: text.index(b"\n")])
+            narrow = _is_narrow_peak(first)
+            wanted = None if value_column is None else _find_column(value_column, len(first), path)
         try:
-            parts.append(_parse(find_fields(text), numbers, narrow))
+            parts.append(_parse(find_fields(text), numbers, narrow, wanted))
         except ValueError:
             text = _even(text)
             try:
-                parts.append(_parse(find_fields(text), numbers, narrow))
+                parts.append(_parse(find_fields(text), numbers, narrow, wanted))
             except ValueError:
                 _explain(text, numbers, narrow, path)
     if not parts:
@@ -120,7 +135,20 @@ def read_bed(stream: BinaryIO, path: Path) -> Regions:
         np.concatenate([part.score for part in parts]),
         np.concatenate([part.summit for part in parts]),
         np.concatenate([part.line for part in parts]),
+        None if wanted is None else np.concatenate([part.value for part in parts if part.value is not None]),
     )
+
+
+def _find_column(wanted: str, width: int, path: Path) -> int:
+    """Return which column is asked for, from 0."""
+    called = COLUMNS if width in (9, 10) else COLUMNS[:6]
+    lowered = [name.lower() for name in called[:width]]
+    if wanted.lower() in lowered:
+        return lowered.index(wanted.lower())
+    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= width:
+        return int(wanted) - 1
+    hint = f"there are: {', '.join(called[:width])}, and the numbers 1 to {width}"
+    raise InputError(f"there is no column {wanted!r}", path, hint=hint)
 
 
 def _chunks(stream: BinaryIO, path: Path) -> Iterator[tuple[NDArray[np.int64], bytes]]:
@@ -168,7 +196,7 @@ def _is_narrow_peak(row: list[bytes]) -> bool:
     return _whole(row[9]) is not None and not any(np.isnan(_number(field)) for field in row[6:9])
 
 
-def _parse(fields: Fields, numbers: NDArray[np.int64], narrow: bool) -> Regions:
+def _parse(fields: Fields, numbers: NDArray[np.int64], narrow: bool, wanted: int | None) -> Regions:
     """Turn fields into arrays; ValueError where anything is wrong."""
     n = len(numbers)
     start, end = fields.integers(1), fields.integers(2)
@@ -190,8 +218,9 @@ def _parse(fields: Fields, numbers: NDArray[np.int64], narrow: bool) -> Regions:
         if not np.isin(sign, list(_STRANDS)).all():
             raise ValueError
         strand = np.where(sign == b"", b".", sign).astype("U1")
-    score = _numbers(fields.fixed(4)) if fields.width > 4 else np.full(n, np.nan)
-    return Regions(chrom, start, end, strand, _labels(fields), score, summit, numbers)
+    score = _column(fields, 4)
+    value = None if wanted is None else _column(fields, wanted)
+    return Regions(chrom, start, end, strand, _labels(fields), score, summit, numbers, value)
 
 
 def _labels(fields: Fields) -> Ragged:
@@ -210,6 +239,11 @@ def _labels(fields: Fields) -> Ragged:
         data[end[silent, 0]] = ord(":")
         data[end[silent, 1]] = ord("-")
     return gather(data, first, last)
+
+
+def _column(fields: Fields, j: int) -> NDArray[np.float64]:
+    """Return the numbers of a column, NaN where there are none."""
+    return _numbers(fields.fixed(j)) if fields.width > j else np.full(len(fields.begin), np.nan)
 
 
 def _numbers(text: NDArray[np.bytes_]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +86,31 @@ def atomic_path(path: str | PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: str | PathLike[str]) -> None:
+    """Wait until a file, or the names in a folder, are on the disk; file systems that cannot tell are believed."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write ({describe(error)})") from error
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            raise OutputError(f"{path}: cannot write ({describe(error)})") from error
+    finally:
+        os.close(handle)
+
+
+def remove_unfinished(path: str | PathLike[str]) -> None:
+    """Remove what :func:`atomic_path` began for this path in processes that were killed."""
+    path = Path(os.path.realpath(path))
+    name = re.compile(re.escape(f".{path.name}.") + "[a-z0-9_]{8}")
+    if path.parent.is_dir():
+        for other in path.parent.iterdir():
+            if name.fullmatch(other.name):
+                other.unlink(missing_ok=True)
 
 
 def _is_stream(path: Path) -> bool:

@@ -25,8 +25,8 @@ class Wanted:
 
     Parameters
     ----------
-    sequence, name, split : str, optional
-        None: found as :func:`find_layout` says (`split`: there is none).
+    sequence, name, split, weight : str, optional
+        None: found as :func:`find_layout` says (`split` and `weight`: there is none).
     targets : sequence of str, optional
         None: found as :func:`find_layout` says; empty: none.
     likely : sequence of str
@@ -38,11 +38,12 @@ class Wanted:
     name: str | None = None
     split: str | None = None
     likely: Sequence[str] = ()
+    weight: str | None = None
 
     def all(self) -> list[str]:
         """Return every column that is asked for, or likely to be there."""
         targets = self.likely if self.targets is None else self.targets
-        return [c for c in (self.sequence, *targets, self.name, self.split) if c is not None]
+        return [c for c in (self.sequence, *targets, self.name, self.split, self.weight) if c is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Layout:
     targets: list[int]
     name: int | None
     split: int | None
+    weight: int | None = None
 
 
 def split_line(line: str, separator: str | None) -> list[str]:
@@ -100,7 +102,7 @@ def find_layout(
         By default the sequence is the column called so, or else the only one that looks like sequences; the targets are
         the columns that are likely, if all are there; otherwise the target is the one column called as in
         :data:`TARGET_NAMES` or, in a table without header, the first column of numbers after the sequence, or else
-        before it; the name is the column called as in :data:`ROW_NAMES`.
+        before it, the one of the weights left out; the name is the column called as in :data:`ROW_NAMES`.
 
     Raises
     ------
@@ -125,17 +127,18 @@ def find_layout(
     sequence = finder.sequence(wanted.sequence, cells)
     name = finder.optional(wanted.name, ROW_NAMES, "name")
     split = finder.optional(wanted.split, (), "split")
+    weight = finder.optional(wanted.weight, (), "weight")
     if wanted.targets is not None:
         targets = [finder.asked(target, "target") for target in wanted.targets]
     elif wanted.likely and all(columns.count(target) == 1 for target in wanted.likely):
         targets = [columns.index(target) for target in wanted.likely]
     elif names is None:
-        taken = {sequence, name, split}
+        taken = {sequence, name, split, weight}
         numeric = [i for i in range(len(columns)) if i not in taken and any(map(_is_number, _column(cells, i)))]
         targets = sorted(numeric, key=lambda i: (i < sequence, i))[:1]
     else:
-        targets = [i for i in [finder.known(TARGET_NAMES)] if i is not None]
-    return Layout(separator, names is not None, is_comment, columns, sequence, targets, name, split)
+        targets = [i for i in [finder.known(TARGET_NAMES, taken=weight)] if i is not None]
+    return Layout(separator, names is not None, is_comment, columns, sequence, targets, name, split, weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +158,8 @@ class _Finder:
             return int(wanted) - 1
         raise InputError(f"there is no column {wanted!r} ({role})", self.path, self.line, self._there())
 
-    def known(self, known: Sequence[str]) -> int | None:
-        lowered = [column.lower() for column in self.columns]
+    def known(self, known: Sequence[str], taken: int | None = None) -> int | None:
+        lowered = ["" if i == taken else column.lower() for i, column in enumerate(self.columns)]
         return next((lowered.index(name) for name in known if name in lowered), None)
 
     def optional(self, wanted: str | None, known: Sequence[str], role: str) -> int | None:

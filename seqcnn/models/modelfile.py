@@ -12,17 +12,18 @@ from typing import Any, Final
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from seqcnn.errors import ModelFileError, OutputError, UsageError
 from seqcnn.formats.output import atomic_path, describe
 from seqcnn.models import architectures
-from seqcnn.models.network import Network
+from seqcnn.models.network import RULES, Network
+from seqcnn.models.tasks import TASKS
 from seqcnn.sequence.alphabet import LETTERS
 
 FORMAT: Final = "seqcnn model"
 VERSION: Final = 1
 FILE_NAME: Final = "model.safetensors"
-TASKS: Final = ("binary", "regression")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ class Model:
         In evaluation mode.
     architecture : str
     alphabet : {"dna", "rna"}
-    task : {"binary", "regression"}
+    task : str
+        One of :data:`seqcnn.models.tasks.TASKS`.
     target_names : tuple of str
+        One a score: of the targets, or of the classes (multiclass).
     length : int or None
         Windows around summits or midpoints that it was trained on, bp; None if sequences were used as they are.
     training : dict
@@ -51,6 +54,13 @@ class Model:
     length: int | None
     training: dict[str, Any]
 
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """What the columns of targets are called in data: one of class names for several classes, else the targets."""
+        if self.task == "multiclass":
+            return (str(self.training.get("class_column", "class")),)
+        return self.target_names
+
 
 def save(model: Model, path: str | PathLike[str]) -> None:
     """Write a model under its name only when it is whole."""
@@ -62,20 +72,33 @@ def save(model: Model, path: str | PathLike[str]) -> None:
         "settings": dataclasses.asdict(network.settings),
         "alphabet": model.alphabet,
         "padding": "N (0.25 in every one-hot row) beyond both ends",
+        "rule": network.rule,
         "task": model.task,
         "target_names": list(model.target_names),
         "length": model.length,
         "training": model.training,
     }
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
-    metadata = {"seqcnn": json.dumps(about)}
     with atomic_path(path) as temporary:
-        try:
-            save_file(tensors, temporary, metadata=metadata)
-        except SafetensorError as error:
-            number = re.search(r"os error (\d+)", str(error))
-            why = describe(OSError(int(number[1]), "")) if number else str(error)
-            raise OutputError(f"{path}: cannot write ({why})") from error
+        write_tensors(tensors, temporary, {"seqcnn": json.dumps(about)}, path)
+
+
+def write_tensors(
+    tensors: dict[str, Tensor], temporary: Path, metadata: dict[str, str], path: str | PathLike[str]
+) -> None:
+    """Write safetensors to the temporary name of a path.
+
+    Raises
+    ------
+    OutputError
+        If there is no space; names the path.
+    """
+    try:
+        save_file(tensors, temporary, metadata=metadata)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        why = describe(OSError(int(number[1]), "")) if number else str(error)
+        raise OutputError(f"{path}: cannot write ({why})") from error
 
 
 def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model:
@@ -113,6 +136,7 @@ def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model
     try:
         network = architectures.create(about["architecture"], about["settings"])
         _check(about, network)
+        network.rule = about.get("rule", network.rule)
         network.load_state_dict(tensors)
         model = Model(
             network.to(device).eval().requires_grad_(False),
@@ -133,7 +157,8 @@ def _check(about: dict[str, Any], network: Network) -> None:
     """Raise ValueError if the description says what no seqcnn writes."""
     for field in dataclasses.fields(network.settings):
         value = getattr(network.settings, field.name)
-        if not isinstance(value, int | float) if field.type == "float" else type(value).__name__ != field.type:
+        kind = str(field.type).partition("[")[0]
+        if not isinstance(value, int | float) if kind == "float" else type(value).__name__ != kind:
             raise ValueError(f"setting {field.name} is {value!r}")
     names, length = about["target_names"], about["length"]
     known = {
@@ -142,6 +167,7 @@ def _check(about: dict[str, Any], network: Network) -> None:
         "target_names": isinstance(names, list) and len(names) == network.settings.n_targets,
         "length": length is None or (isinstance(length, int) and length > 0),
         "training": isinstance(about["training"], dict),
+        "rule": about.get("rule", "whole") in (RULES if network.detector_length else ("whole",)),
     }
     for name, right in known.items():
         if not right:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcnn.models import window_rule
+from seqcnn.models.dropout import DeviceFactors, host_factors
 from seqcnn.sequence.ragged import Ragged
 
 
@@ -44,11 +45,12 @@ class Scale:
 
     Parameters
     ----------
-    filters, others : float
+    filters, others : float or None
+        None for the usual ones.
     """
 
-    filters: float
-    others: float
+    filters: float | None = None
+    others: float | None = None
 
 
 RULES: Final = ("whole", "window")
@@ -85,16 +87,29 @@ class Network(nn.Module, ABC):
     """Shape (n_members, n_targets), added to the score of either strand."""
     rule: str = "whole"
     """How predictions score a sequence, one of :data:`RULES`; training scores it whole."""
+    precision: str = "float32"
+    """What training on a GPU computes in: "float32", or "bf16" where that is enough (autocast)."""
+    shared: tuple[int, int] | None = None
+    """Where processes share a batch: its number of examples, and the first of ours; dropout is that of the whole."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.settings = settings
         self.generators: list[torch.Generator] = []
-        """Of each member's initial weights; on a GPU of its dropout too."""
+        """Of each member's initial weights."""
         self.dropout_generators: list[np.random.Generator] = []
         """Of each member's dropout on the CPU."""
+        self.seeds: tuple[int, ...] = ()
+        self._factors: DeviceFactors | None = None
         self.dropouts: tuple[float, ...] = (settings.dropout,) * settings.n_members
         self.scales: tuple[Scale | None, ...] = (None,) * settings.n_members
+        self.frozen: frozenset[str] = frozenset()
+        """Parameters that training leaves as they are."""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the work is done in the way that suits a CPU: the device's is that of a GPU."""
+        return self.output_bias.device.type == "cpu"
 
     @property
     def threads_itself(self) -> bool:
@@ -112,7 +127,10 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Any]:
-        """Turn codes, shape (n, length), into the inputs of :meth:`forward`, one for each `batch_size` sequences."""
+        """Turn codes, shape (n, length), into the inputs of :meth:`forward`, one for each `batch_size` sequences.
+
+        On a GPU they are tuples of tensors, or None.
+        """
 
     @abstractmethod
     def forward(self, inputs: Any) -> Tensor:
@@ -120,9 +138,18 @@ class Network(nn.Module, ABC):
 
     def add_gradients(self, inputs: Any, targets: Tensor, loss: Loss) -> Tensor:
         """Add the gradient of each member's loss to its parameters' gradients; return the losses, (n_members,)."""
-        losses = loss(self(inputs), targets)
+        losses = loss(self._training_scores(inputs), targets)
         losses.backward(torch.ones_like(losses))  # type: ignore[no-untyped-call]
         return losses.detach()
+
+    def _training_scores(self, inputs: Any) -> Tensor:
+        """Return the scores, computed in the precision that is set; nothing is cached that a next step would take."""
+        if self.precision != "bf16":
+            scores: Tensor = self(inputs)
+            return scores
+        with torch.autocast(self.output_bias.device.type, torch.bfloat16, cache_enabled=False):
+            scores = self(inputs)
+        return scores.float()
 
     def is_decayed(self, name: str) -> bool:
         """Say whether weight decay pulls this parameter towards 0: weights, not biases and thresholds."""
@@ -132,15 +159,18 @@ class Network(nn.Module, ABC):
         """Say whether this parameter holds the motif detectors."""
         return name == "filters"
 
+    @property
+    def motif_parameters(self) -> frozenset[str]:
+        """Names of the parameters of the motif layer, which a head is put upon."""
+        return frozenset({"filters", "threshold"})
+
     def seed(self, seeds: Sequence[int]) -> None:
         """Give each member its generators and draw its weights; the same on any device."""
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.dropout_generators = [np.random.default_rng([seed, 1]) for seed in seeds]
+        self.seeds, self._factors = tuple(seeds), None
         with torch.no_grad():
             self.initialise()
-        device = self.output_bias.device
-        if device.type != "cpu":
-            self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
 
     def draw(self, *shape: int, uniform: bool = True) -> Tensor:
         """Return random numbers in [0, 1) (or standard normal), shape (n_members, *shape)."""
@@ -150,18 +180,19 @@ class Network(nn.Module, ABC):
 
     def keep(self, *shape: int) -> Tensor:
         """Return dropout's factors, shape (n_members, *shape): 0 for what is dropped, else 1 / (1 - dropout)."""
-        device = self.output_bias.device
-        if device.type == "cpu":
-            drawn = np.empty((len(self.dropouts), *shape), dtype=np.float32)
-            for mask, generator, dropout in zip(drawn, self.dropout_generators, self.dropouts, strict=True):
-                generator.random(out=mask, dtype=np.float32)
-                np.greater_equal(mask, np.float32(dropout), out=mask)
-                mask *= np.float32(1 / (1 - dropout))
-            return torch.from_numpy(drawn)
-        masks = torch.empty((len(self.dropouts), *shape), device=device)
-        for mask, generator, dropout in zip(masks, self.generators, self.dropouts, strict=True):
-            mask.bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
-        return masks
+        whole, first = self.shared or (shape[0], 0)
+        first = min(first, whole - shape[0])
+        if not self.on_cpu:
+            return self.device_factors.draw(shape, first)
+        kept = host_factors(self.dropout_generators, self.dropouts, (whole, *shape[1:]))
+        return kept if self.shared is None else kept[:, first : first + shape[0]]
+
+    @property
+    def device_factors(self) -> DeviceFactors:
+        """What makes dropout's factors on a GPU."""
+        if self._factors is None:
+            self._factors = DeviceFactors(self.seeds, self.dropouts, self.output_bias.device)
+        return self._factors
 
     @torch.no_grad()
     def rescale(self, scale: Tensor, shift: Tensor) -> None:
@@ -176,21 +207,25 @@ class Network(nn.Module, ABC):
         scores: NDArray[np.float32] = torch.cat(parts, dim=1).cpu().numpy()
         return scores
 
-    def score_windows(self, codes: NDArray[np.uint8], starts: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Score windows of `detector_length`, each as a sequence of its own.
+    def score_windows(
+        self, codes: NDArray[np.uint8], starts: NDArray[np.intp], length: int, *, exact: bool = True
+    ) -> NDArray[np.float32]:
+        """Score windows, each as a sequence of its own.
 
         Parameters
         ----------
-        codes : ndarray of uint8, shape (length,)
+        codes : ndarray of uint8, shape (n,)
         starts : ndarray of int, shape (n_windows,)
             Ascending.
+        length : int
+            Of the windows, bp.
+        exact : bool
+            Not even by rounding may a score depend on what else is scored; else it may differ in the last digits.
 
         Returns
         -------
         ndarray of float32, shape (n_members, n_windows, n_targets)
         """
-        length = self.detector_length
-        assert length is not None
         windows = window_rule.cut(codes, starts, length)
         size = max(1, WINDOW_LETTERS // length)
         parts = [self.score(windows.slice(start, start + size)) for start in range(0, len(windows), size)]
@@ -198,11 +233,7 @@ class Network(nn.Module, ABC):
 
     def score_by_windows(self, sequences: Ragged) -> NDArray[np.float32]:
         """Score sequences by the window rule, shape (n_members, n, n_targets); none is empty."""
-        length, settings = self.detector_length, self.settings
-        assert length is not None
-        return window_rule.best_scores(
-            sequences, length, settings.n_members, settings.n_targets, self.score, self.score_windows
-        )
+        return window_rule.best_scores(self, sequences)
 
     def members(self, chosen: Sequence[int]) -> Network:
         """Return a network of these members alone, a copy; for predictions, as it has no generators."""
@@ -210,7 +241,7 @@ class Network(nn.Module, ABC):
         with torch.no_grad():
             for ours, theirs in zip(network.parameters(), self.parameters(), strict=True):
                 ours.copy_(theirs[list(chosen)])
-        return network.to(self.output_bias.device).eval().requires_grad_(False)
+        return _finished(network, self)
 
     @property
     def n_parameters(self) -> int:
@@ -226,7 +257,13 @@ def join_members(networks: Sequence[Network]) -> Network:
     with torch.no_grad():
         for ours, *theirs in zip(joined.parameters(), *(each.parameters() for each in networks), strict=True):
             ours.copy_(torch.cat(theirs))
-    return joined.to(first.output_bias.device).eval().requires_grad_(False)
+    return _finished(joined, first)
+
+
+def _finished(network: Network, like: Network) -> Network:
+    """Return a network that is ready to predict as another does."""
+    network.rule = like.rule
+    return network.to(like.output_bias.device).eval().requires_grad_(False)
 
 
 def to_tensors(sequences: Ragged, device: torch.device) -> tuple[Tensor, Tensor | None]:

@@ -10,11 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from seqcnn.models import threads
-from seqcnn.models.network import Network, to_tensors
+from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import Ragged
 
 BATCH_LETTERS: Final = 1 << 18
 """Letters, with those that fill up short sequences, scored at a time; more do not make it faster."""
+
+WINDOW_BATCH_LETTERS: Final = 1 << 15
+"""The same where each sequence is scored by its windows, which takes a hundred times as long."""
 
 
 def member_scores(network: Network, sequences: Ragged, batch_size: int | None = None) -> NDArray[np.float32]:
@@ -51,10 +54,10 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     @torch.inference_mode()
     def score(rows: slice | NDArray[np.intp]) -> None:
         part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
-        for inputs in network.prepare(*to_tensors(part, device), len(part)):
-            out[:, rows] = network(inputs).cpu().numpy()
+        out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
 
-    batches = list(_batches(sequences.lengths, batch_size))
+    letters = WINDOW_BATCH_LETTERS if network.rule == "window" else None
+    batches = list(_batches(sequences.lengths, batch_size, letters))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
@@ -64,20 +67,23 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     return out
 
 
-def _batches(lengths: NDArray[np.int64], batch_size: int | None) -> Iterator[slice | NDArray[np.intp]]:
+def _batches(
+    lengths: NDArray[np.int64], batch_size: int | None, letters: int | None = None
+) -> Iterator[slice | NDArray[np.intp]]:
     """Yield the rows of each batch, neighbours in length together."""
     if not len(lengths):
         return
+    letters = letters or BATCH_LETTERS
     order = None if lengths.min() == lengths.max() else np.argsort(lengths, kind="stable")
     start = 0
     while start < len(lengths):
         first = int(lengths[start] if order is None else lengths[order[start]])
-        stop = start + max(1, min(batch_size or len(lengths), BATCH_LETTERS // first))
+        stop = start + max(1, min(batch_size or len(lengths), letters // first))
         if order is None:
             yield slice(start, min(stop, len(lengths)))
         else:
             ahead = lengths[order[start:stop]]
-            fits = ahead * np.arange(1, len(ahead) + 1) <= max(BATCH_LETTERS, first)
+            fits = ahead * np.arange(1, len(ahead) + 1) <= max(letters, first)
             stop = start + int(np.count_nonzero(fits))
             yield order[start:stop]
         start = stop

@@ -3,7 +3,8 @@
 A window of codes is scored by table look-up: what the filters give for all 5^m words of m bases is put in a table by
 one small matrix product, and a window of k bases is the sum of k/m of its rows. Through the maximum over positions only
 the winning window carries gradient, so the backward pass gathers k/m rows per filter instead of running a convolution.
-On a GPU the same numbers come from ``conv1d``. Both equal the plain definition: one-hot, N = 0.25 in every row, k - 1 N
+The maximum is here; :mod:`seqcnn.models.scan_average` has the mean beside it, and :mod:`seqcnn.models.scan_convolution`
+gives the same numbers by ``conv1d``, for a GPU. All equal the plain definition: one-hot, N = 0.25 in every row, k - 1 N
 beyond both ends.
 """
 
@@ -53,21 +54,6 @@ class Windows(NamedTuple):
     word: int
 
 
-class Pooled(NamedTuple):
-    """What the scan leaves of each (sequence, filter).
-
-    Parameters
-    ----------
-    maximum : Tensor, shape (n, width)
-        Largest score over windows, before threshold and ReLU.
-    average : Tensor, shape (n, width), or None
-        Mean over windows of ``relu(score - threshold)``.
-    """
-
-    maximum: Tensor
-    average: Tensor | None
-
-
 @cache
 def words(word: int) -> Tensor:
     """Return the one-hot form of all words of this many bases, shape (5^word, word * 4), N = 0.25."""
@@ -115,7 +101,7 @@ def find_windows(
 
 
 def choose_word(n: int, length: int, kernel_size: int) -> int:
-    """Return the length of words that is fastest for batches of this size. Scores differ by rounding between lengths."""
+    """Return the length of words that is fastest for batches of this size; between them scores differ by rounding."""
     return 4 if n * (length + kernel_size - 1) >= LONG_WORDS_FROM else 3
 
 
@@ -163,7 +149,7 @@ def window_batches(
         yield Windows(rows, counts, word)
 
 
-def _blocks(n: int, n_windows: int, width: int) -> range:
+def blocks_of(n: int, n_windows: int, width: int) -> range:
     """Return the block starts; the step is the block's size."""
     rows = BLOCK_BYTES // (4 * n_windows * width)
     return range(0, n, max(1, rows))
@@ -244,7 +230,7 @@ def max_pool(table: Tensor, rows: Tensor, *, with_position: bool) -> tuple[Tenso
     for left in range(0, width, SLICE):
         columns = slice(left, left + SLICE)
         part = table[:, columns].contiguous()
-        blocks = _blocks(n, n_windows, part.shape[1])
+        blocks = blocks_of(n, n_windows, part.shape[1])
         for start in blocks:
             block = slice(start, start + blocks.step)
             scores = scan_scores(part, rows[block])
@@ -279,64 +265,8 @@ class _MaxScan(torch.autograd.Function):
         return table_to_filters(table.view(-1, width), ctx.word, ctx.kernel_size), None, None
 
 
-class _MaxAverageScan(torch.autograd.Function):
-    """Maximum of the scores and mean over windows of ``relu(score - threshold)``."""
-
-    @staticmethod
-    def forward(ctx, table, threshold, rows, counts):  # type: ignore[no-untyped-def]
-        n, n_windows, _ = rows.shape
-        maximum, average = torch.empty(n, table.shape[1]), torch.empty(n, table.shape[1])
-        position = torch.empty(n, table.shape[1], dtype=torch.int64) if any(ctx.needs_input_grad) else None
-        blocks = _blocks(n, n_windows, table.shape[1])
-        for start in blocks:
-            part = slice(start, start + blocks.step)
-            scores = scan_scores(table, rows[part])
-            maximum[part] = scores.amax(1)
-            if position is not None:
-                position[part] = argmax_windows(scores, maximum[part])
-            average[part] = _mean_active(
-                scores - threshold, None if counts is None else counts[part], exact=position is None
-            )
-        ctx.save_for_backward(table, threshold, rows, counts, position)
-        return maximum, average
-
-    @staticmethod
-    def backward(ctx, grad_maximum, grad_average):  # type: ignore[no-untyped-def]
-        table, threshold, rows, counts, position = ctx.saved_tensors
-        n, n_windows, n_groups = rows.shape
-        width = table.shape[1]
-        out, grad_threshold = torch.zeros_like(table), torch.zeros_like(threshold)
-        blocks = _blocks(n, n_windows, width)
-        for start in blocks:
-            part = slice(start, start + blocks.step)
-            active = scan_scores(table, rows[part]) > threshold
-            if counts is None:
-                each = (active * (grad_average[part] / n_windows)[:, None]).to(table.dtype)
-            else:
-                real = torch.arange(n_windows) < counts[part, None]
-                each = active * real[:, :, None] * (grad_average[part] / counts[part, None])[:, None]
-            grad_threshold -= each.sum((0, 1))
-            each.scatter_add_(1, position[part, None], grad_maximum[part, None])
-            for group in range(n_groups):
-                out.index_add_(0, rows[part, :, group].reshape(-1), each.view(-1, width))
-        return out, grad_threshold, None, None
-
-
-def _mean_active(shifted: Tensor, counts: Tensor | None, *, exact: bool) -> Tensor:
-    """Return the mean over windows of the positive part, repeats of the last window left out.
-
-    `exact` sums in double precision, so that the mean does not depend, not even by rounding, on how many repeats.
-    """
-    active = shifted.clamp_(min=0).to(torch.float64 if exact else shifted.dtype)
-    if counts is None:
-        return active.mean(1).to(shifted.dtype)
-    # Not the sum less the repeats: beside a much longer sequence little of a short one's sum would be left.
-    real = (torch.arange(active.shape[1]) < counts[:, None]).to(active.dtype)
-    return (torch.bmm(real[:, None], active)[:, 0] / counts[:, None]).to(shifted.dtype)
-
-
-def scan(filters: Tensor, windows: Windows, *, threshold: Tensor | None = None) -> Pooled:
-    """Scan a batch with filters on the CPU and pool over windows; differentiable.
+def scan(filters: Tensor, windows: Windows) -> Tensor:
+    """Scan a batch on the CPU; return each filter's largest score over windows, shape (n, width), differentiable.
 
     Parameters
     ----------
@@ -344,36 +274,10 @@ def scan(filters: Tensor, windows: Windows, *, threshold: Tensor | None = None) 
         Rows A C G T/U.
     windows : Windows
         From :func:`find_windows` with the same kernel_size.
-    threshold : Tensor, shape (width,), optional
-        Asks for average pooling too: it is taken from each score before the ReLU.
 
     References
     ----------
     Alipanahi et al. 2015, doi:10.1038/nbt.3300, Online Methods (convolve, rectify, pool).
     """
-    if threshold is None:
-        return Pooled(_MaxScan.apply(filters, windows.rows, windows.word), None)  # type: ignore[no-untyped-call]
-    table = build_table(filters, windows.word)
-    return Pooled(*_MaxAverageScan.apply(table, threshold, windows.rows, windows.counts))  # type: ignore[no-untyped-call]
-
-
-def scan_by_convolution(
-    filters: Tensor, codes: Tensor, lengths: Tensor | None = None, *, threshold: Tensor | None = None
-) -> Pooled:
-    """Do what :func:`scan` does by ``conv1d``, the faster way on a GPU; inputs as for :func:`find_windows`."""
-    kernel_size = filters.shape[2]
-    base = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)]).to(filters.device, filters.dtype)
-    padded = functional.pad(codes, (kernel_size - 1, kernel_size - 1), value=N_CODE)
-    scores = functional.conv1d(base[padded.to(torch.int64)].transpose(1, 2), filters)
-    real = None
-    if lengths is not None:
-        real = (torch.arange(scores.shape[2], device=codes.device) < (lengths + kernel_size - 1)[:, None])[:, None]
-        maximum = scores.masked_fill(~real, -torch.inf).amax(2)
-    else:
-        maximum = scores.amax(2)
-    if threshold is None:
-        return Pooled(maximum, None)
-    active = functional.relu(scores - threshold[:, None])
-    if real is None or lengths is None:
-        return Pooled(maximum, active.mean(2))
-    return Pooled(maximum, (active * real).sum(2) / (lengths + kernel_size - 1)[:, None])
+    maximum: Tensor = _MaxScan.apply(filters, windows.rows, windows.word)  # type: ignore[no-untyped-call]
+    return maximum

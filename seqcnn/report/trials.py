@@ -30,13 +30,14 @@ def draw_trials(trials: Sequence[Trial], space: Space, metric: str, path: str | 
         PNG.
     """
     known = [trial for trial in trials if not math.isnan(trial.best_checkpoint()[1])]
+    highest = max((trial.best_checkpoint()[1] for trial in known), default=math.nan)
     n_columns = min(3, len(space))
     n_rows = math.ceil(len(space) / n_columns)
     figure = Figure(figsize=(3.2 * n_columns, 2.5 * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False)
     for panel, (name, choice) in zip(axes.flat, space.items(), strict=False):
-        _draw_setting(panel, known, name, choice)
+        _draw_setting(panel, known, name, choice, highest)
     for panel in axes.flat[len(space) :]:
         panel.set_visible(False)
     for row in axes:
@@ -44,10 +45,13 @@ def draw_trials(trials: Sequence[Trial], space: Space, metric: str, path: str | 
     figure.savefig(path, format="png", dpi=150)
 
 
-def _draw_setting(axes: Axes, trials: Sequence[Trial], name: str, choice: Range | tuple[Any, ...]) -> None:
+def _draw_setting(
+    axes: Axes, trials: Sequence[Trial], name: str, choice: Range | tuple[Any, ...], highest: float
+) -> None:
+    """Draw the trials that have a value of this setting; the best trial of all is circled."""
+    trials = [trial for trial in trials if trial.settings[name] is not None]
     scores = np.array([trial.best_checkpoint()[1] for trial in trials])
     spread = np.array([_spread(trial) for trial in trials]).T.reshape(2, -1)
-    best = int(scores.argmax()) if len(scores) else 0
     if isinstance(choice, Range):
         places = np.array([float(trial.settings[name]) for trial in trials])
         if choice.log:
@@ -59,7 +63,7 @@ def _draw_setting(axes: Axes, trials: Sequence[Trial], name: str, choice: Range 
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
     else:
-        values = sorted(set(choice))
+        values = sorted(set(choice) | {trial.settings[name] for trial in trials})
         rng = np.random.default_rng(0)  # points of one value beside each other
         places = np.array([values.index(trial.settings[name]) for trial in trials]) + rng.uniform(
             -0.2, 0.2, len(trials)
@@ -68,7 +72,7 @@ def _draw_setting(axes: Axes, trials: Sequence[Trial], name: str, choice: Range 
         axes.set_xlim(-0.5, len(values) - 0.5)
     axes.vlines(places, spread[0], spread[1], color="0.8", linewidth=1, zorder=1)
     axes.scatter(places, scores, s=16, color="#3b6ea5", zorder=2)
-    if len(scores):
+    for best in np.flatnonzero(scores == highest)[:1]:
         axes.scatter(places[best], scores[best], s=48, facecolors="none", edgecolors="#c0392b", linewidth=1.5, zorder=3)
     axes.set_xlabel(name.replace("_", " "))
     axes.spines[["top", "right"]].set_visible(False)

@@ -7,9 +7,10 @@ its own: as members of the same fit its trials would scan the examples that are 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from numpy.typing import NDArray
 from seqcnn.dataset.examples import Examples
 from seqcnn.errors import TrainingError
 from seqcnn.models.network import Network
+from seqcnn.training.digest import digest
 from seqcnn.training.fit import Watcher
 from seqcnn.training.history import Epoch, History
+from seqcnn.training.keeping import Keeper
 from seqcnn.training.members import Member, fit_members, member
 from seqcnn.training.options import TrainOptions
 from seqcnn.training.search import SHAPE, Space, draw
@@ -45,6 +48,12 @@ class CalibrateOptions:
         Of each of them.
     keep : {"ensemble", "best"}
         All restarts, or the one with the lowest training loss.
+    trial_filters : int, optional
+        Motif detectors of a trial, where they are not searched, if others than those of the model.
+    incumbent : frozenset of str
+        Settings that the first trial does not draw, but has as they are without a search.
+    at_once : int, optional
+        Most trials in a fit; None for all of a shape.
     """
 
     space: Space
@@ -55,6 +64,9 @@ class CalibrateOptions:
     best: int
     restarts: int
     keep: str
+    trial_filters: int | None = None
+    incumbent: frozenset[str] = frozenset()
+    at_once: int | None = None
 
     def checks(self) -> tuple[int, ...]:
         """Return the epochs after which trials are judged."""
@@ -96,24 +108,58 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Trials of one shape on one fold: one fit."""
+    """Trials of one shape on one fold: one fit.
 
+    Parameters
+    ----------
+    number : int
+        Of all pieces, done or not, from 0.
+    trials : tuple of Trial
+    fold : int
+    """
+
+    number: int
     trials: tuple[Trial, ...]
     fold: int
 
 
-def draw_trials(options: CalibrateOptions, seed: int) -> list[Trial]:
+def draw_trials(options: CalibrateOptions, base: TrainOptions) -> list[Trial]:
     """Return all trials of a calibration, none of them done."""
-    return [Trial(number, draw(options.space, seed, number)) for number in range(options.trials)]
+    trials = [Trial(number, draw(options.space, base.seed, number)) for number in range(options.trials)]
+    trials[0].settings |= {name: getattr(base, name) for name in options.space if name in options.incumbent}
+    return trials
 
 
-def pieces(trials: Sequence[Trial], n_folds: int) -> Iterator[Piece]:
-    """Yield the fits that are left to do."""
+def trial_options(base: TrainOptions, options: CalibrateOptions, settings: Mapping[str, Any]) -> TrainOptions:
+    """Return what a trial is trained with."""
+    n_filters = options.trial_filters or base.n_filters
+    return replace(base, **{"n_filters": n_filters} | dict(settings))
+
+
+def pieces(trials: Sequence[Trial], options: CalibrateOptions) -> Iterator[Piece]:
+    """Yield the fits that are left to do; which trials share one does not depend on what is done."""
+    number = 0
     for shape in dict.fromkeys(trial.shape for trial in trials):
-        for fold in range(n_folds):
-            left = tuple(trial for trial in trials if trial.shape == shape and fold not in trial.scores)
-            if left:
-                yield Piece(left, fold)
+        alike = [trial for trial in trials if trial.shape == shape]
+        size = options.at_once or len(alike)
+        for start in range(0, len(alike), size):
+            for fold in range(options.folds):
+                left = tuple(trial for trial in alike[start : start + size] if fold not in trial.scores)
+                if left:
+                    yield Piece(number, left, fold)
+                number += 1
+
+
+def fingerprint(
+    options: CalibrateOptions, base: TrainOptions, examples: Examples, folds: NDArray[np.int64], task: str, strands: bool
+) -> dict[str, Any]:
+    """Return what two calibrations that come to the same have in common, named as in a message; as JSON has it."""
+    said = asdict(base) | {name: value for name, value in asdict(options).items() if name not in ("space", "at_once")}
+    said |= {"search": {name: str(choice) for name, choice in options.space.items()}, "task": task}
+    said |= {"trial_epochs": said.pop("epochs"), "both_strands": strands, "incumbent": sorted(options.incumbent)}
+    data = {"examples": digest(examples), "division into folds": NDArrayDigest}
+    through: dict[str, Any] = json.loads(json.dumps(said | data))
+    return through
 
 
 def run_piece(
@@ -145,7 +191,7 @@ def run_piece(
     on_batch : callable, optional
     """
     checks = options.checks()
-    shared = replace(base, **_of(piece.trials[0].settings, SHAPE))
+    shared = trial_options(base, options, _of(piece.trials[0].settings, SHAPE))
     members = [_member(base, trial.settings) for trial in piece.trials]
     held_out = folds == piece.fold
     try:

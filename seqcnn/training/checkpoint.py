@@ -33,7 +33,7 @@ FORMAT: Final = "seqcnn checkpoint"
 VERSION: Final = 1
 FILE_NAME: Final = "checkpoint.safetensors"
 
-_TAKEN: Final = (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, OverflowError)
+_TAKEN: Final = (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, OverflowError)
 """What reading a file that is no checkpoint may raise."""
 
 
@@ -64,7 +64,7 @@ def save(fit: Fit, path: str | PathLike[str], fingerprint: Mapping[str, Any]) ->
             "over": fit.over,
             "steps_done": fit.optimiser.steps_done,
             "lost": {str(member): epoch for member, epoch in fit.history.lost.items()},
-            "random": _random_kind(fit.network),
+            "on_cpu": fit.network.on_cpu,
             "dropout": [generator.bit_generator.state for generator in fit.network.dropout_generators],
         }
     )
@@ -87,7 +87,7 @@ def restore(fit: Fit, path: str | PathLike[str], fingerprint: Mapping[str, Any])
     """
     try:
         about, tensors = _read(path)
-        before = about["fingerprint"]
+        before = dict(about["fingerprint"])
     except _TAKEN as error:
         raise _damaged(path, error) from error
     check_same(before, fingerprint, path)
@@ -135,20 +135,28 @@ def _tensors(fit: Fit) -> dict[str, Tensor]:
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in on_device.items()}
     tensors["history"] = torch.tensor(curves, dtype=torch.float64).reshape(len(epochs), 3, n_members)
-    tensors["pace"] = torch.tensor([(e.seconds, e.sequences_per_second) for e in epochs], dtype=torch.float64)
+    tensors["pace"] = torch.tensor([(e.seconds, e.sequences_per_second) for e in epochs], dtype=torch.float64).reshape(
+        -1, 2
+    )
     tensors["best"] = torch.tensor([best.score, best.loss, best.epoch], dtype=torch.float64)
-    if _random_kind(fit.network) != "cpu":
-        for member, generator in enumerate(fit.network.generators):
-            tensors[f"generator.{member}"] = generator.get_state()
     return tensors
 
 
 def _take(fit: Fit, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Put what was saved in its place."""
     n_members, device = fit.network.settings.n_members, fit.optimiser.weights.device
-    history, losses = tensors["history"], tensors["losses"]
-    if history.shape[1:] != (3, n_members) or losses.shape[1:] != (n_members,):
-        raise ValueError("the number of members is another")
+    history, losses, n_epochs = tensors["history"], tensors["losses"], int(about["epoch"])
+    wanted = {
+        "best": (3, n_members),
+        "history": (n_epochs, 3, n_members),
+        "pace": (n_epochs, 2),
+        "losses": (about["steps_done"] - n_epochs * fit.feed.n_batches, n_members),
+    }
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}, not {shape}")
+    if about["lost"].keys() - set(map(str, range(n_members))):
+        raise ValueError("a member is lost that there is not")
     fit.history.lost = {int(member): int(epoch) for member, epoch in about["lost"].items()}
     for member in fit.history.lost:
         fit.optimiser.stop(member)
@@ -164,8 +172,8 @@ def _take(fit: Fit, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> 
         for number, (curves, pace) in enumerate(zip(history.tolist(), tensors["pace"].tolist(), strict=True), 1)
     ]
     fit.losses = list(losses.to(device))
-    fit.epoch, fit.over = int(about["epoch"]), bool(about["over"])
-    _set_random(fit, about, tensors)
+    fit.epoch, fit.over = n_epochs, bool(about["over"])
+    _set_dropout(fit.network, about)
 
 
 def _fill(place: Tensor, saved: Tensor) -> None:
@@ -174,25 +182,13 @@ def _fill(place: Tensor, saved: Tensor) -> None:
     place.copy_(saved)
 
 
-def _random_kind(network: Network) -> str:
-    """Say which generators dropout uses: "cpu" for NumPy's, else the kind of device."""
-    return network.output_bias.device.type
-
-
-def _set_random(fit: Fit, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Set the generators; where dropout is now drawn by others than before, begin with new random numbers."""
-    network, kind = fit.network, _random_kind(fit.network)
-    steps = fit.optimiser.steps_done
-    if kind == "cpu" and about["random"] == "cpu":
+def _set_dropout(network: Network, about: Mapping[str, Any]) -> None:
+    """Set the generators of the CPU. On a GPU dropout is a function of the step; from there on they begin with it."""
+    if not network.on_cpu:
+        return
+    if about["on_cpu"]:
         for generator, state in zip(network.dropout_generators, about["dropout"], strict=True):
             generator.bit_generator.state = state
-    elif kind == "cpu":
-        seeds = [generator.initial_seed() for generator in network.generators]
-        network.dropout_generators = [np.random.default_rng([seed, 1, steps]) for seed in seeds]
-    elif kind == about["random"]:
-        for member, generator in enumerate(network.generators):
-            generator.set_state(tensors[f"generator.{member}"])
     else:
-        for generator in network.generators:
-            drawn = np.random.SeedSequence([generator.initial_seed(), steps]).generate_state(1)
-            generator.manual_seed(int(drawn[0]))
+        entropy = [[seed, 1, int(about["steps_done"])] for seed in network.seeds]
+        network.dropout_generators = [np.random.default_rng(each) for each in entropy]

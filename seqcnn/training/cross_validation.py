@@ -18,6 +18,7 @@ from seqcnn.training.evaluate import evaluate
 from seqcnn.training.fit import Watcher
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.start import Start
 from seqcnn.training.train import make_model, train
 
 
@@ -50,6 +51,7 @@ def cross_validate(
     alphabet: str,
     length: int | None,
     device: torch.device,
+    start: Start | None = None,
     on_fold: Callable[[int, Mapping[str, int]], None] | None = None,
     on_batch: Watcher | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -64,7 +66,7 @@ def cross_validate(
     options : TrainOptions
     valid_fraction : float
         Share of the other folds that chooses the best epoch; 0 keeps the last epoch's weights.
-    target_names, alphabet, length, device, on_batch, on_epoch
+    target_names, alphabet, length, device, start, on_batch, on_epoch
         As for :func:`seqcnn.training.train.train`.
     on_fold : callable, optional
         Called before each fold (from 0) with the counts of its parts.
@@ -89,6 +91,7 @@ def cross_validate(
             alphabet=alphabet,
             length=length,
             device=device,
+            start=start,
             on_batch=on_batch,
             on_epoch=on_epoch,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -15,9 +16,13 @@ from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
+from seqcnn.training import parallel
+from seqcnn.training.digest import digest
 
 GATHER: Final = 4096
 """Examples brought together at a time; a batch is a part of them."""
+
+Rows = NDArray[np.intp]
 
 
 class Batch(NamedTuple):
@@ -26,91 +31,168 @@ class Batch(NamedTuple):
     Parameters
     ----------
     rows : ndarray of int
-        Which examples these are.
+        Which examples these are; where processes share a batch, all of them.
     inputs : object
-        What the network's :meth:`seqcnn.models.network.Network.prepare` gave for them.
+        What the network's :meth:`seqcnn.models.network.Network.prepare` gave for them; where processes share a batch,
+        for those of this process. One that has none gets the first, which is not to count.
     targets : Tensor, shape (n, n_targets)
-        On the network's device.
+        Of the inputs, on the network's device.
+    weights : Tensor, shape (n,), or None
+        Likewise; None if all examples count alike.
     """
 
-    rows: NDArray[np.intp]
+    rows: Rows
     inputs: Any
     targets: Tensor
+    weights: Tensor | None = None
 
 
-class InMemory:
-    """Examples in memory, in a new order every epoch, with dinucleotide negatives shuffled afresh on request.
+class Feed(ABC):
+    """Examples in a new order every epoch.
 
     Parameters
     ----------
-    examples : Examples
-        With targets.
     network : Network
     batch_size : int
-    resample : bool
-        Shuffle the dinucleotide negatives afresh every epoch.
     seed : int
         Of the order and of the shuffles: an epoch's batches depend on nothing else.
+
+    Attributes
+    ----------
+    complete : bool
+        No target is missing.
+    share : slice
+        Which rows of a batch are for this process.
     """
 
-    def __init__(self, examples: Examples, network: Network, batch_size: int, *, resample: bool, seed: int) -> None:
-        assert examples.targets is not None
-        self.examples, self.network, self.batch_size = examples, network, batch_size
-        self.resample, self.seed = resample, seed
-        self.device = network.output_bias.device
-        self.targets = torch.from_numpy(examples.targets).to(self.device)
-        self.complete = not bool(self.targets.isnan().any())
-        """No target is missing."""
+    complete: bool
 
+    def __init__(self, network: Network, batch_size: int, seed: int) -> None:
+        self.network, self.batch_size, self.seed = network, batch_size, seed
+        self.device = network.output_bias.device
+        self.share = parallel.current().share(batch_size)
+
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self.examples)
+        """Return the number of examples."""
+
+    @abstractmethod
+    def names(self, rows: Rows) -> list[str]:
+        """Return the names of examples."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return a digest of the examples, see :func:`seqcnn.training.digest.digest`."""
+
+    @abstractmethod
+    def batches(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch (1, 2, ...) but the first `skip`; of unequal lengths, neighbours in length.
+
+        The network must be in training mode.
+        """
 
     @property
     def n_batches(self) -> int:
         """Batches in an epoch."""
         return math.ceil(len(self) / self.batch_size)
 
-    def names(self, rows: NDArray[np.intp]) -> list[str]:
+    def mine(self, rows: Rows) -> Rows:
+        """Return which rows of a batch this process works on."""
+        own = rows[self.share]
+        return own if len(own) else rows[:1]
+
+
+class InMemory(Feed):
+    """Examples in memory, with dinucleotide negatives shuffled afresh every epoch on request.
+
+    Parameters
+    ----------
+    examples : Examples
+        With targets.
+    network, batch_size, seed
+        See :class:`Feed`.
+    resample : bool
+        Shuffle the dinucleotide negatives afresh every epoch.
+    """
+
+    def __init__(self, examples: Examples, network: Network, batch_size: int, *, resample: bool, seed: int) -> None:
+        super().__init__(network, batch_size, seed)
+        assert examples.targets is not None
+        self.examples, self.resample = examples, resample
+        self.targets = torch.from_numpy(examples.targets).to(self.device)
+        self.weights = None if examples.weights is None else torch.from_numpy(examples.weights).to(self.device)
+        self.complete = not bool(self.targets.isnan().any())
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def names(self, rows: Rows) -> list[str]:
         """Return the names of examples."""
         return self.examples.names.take(rows).decode()
 
-    def batches(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch (1, 2, ...) but the first `skip`; of unequal lengths, neighbours in length.
+    def digest(self) -> str:
+        """Return a digest of the examples."""
+        return digest(self.examples)
 
-        The network must be in training mode.
-        """
+    def batches(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch but the first `skip`."""
         sequences = refresh(self.examples, self.seed, epoch) if self.resample else self.examples.sequences
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self))
-        lengths = sequences.lengths
+        yield from self.cut(sequences, order, skip)
+
+    def cut(self, sequences: Ragged, order: Rows, skip: int = 0) -> Iterator[Batch]:
+        """Yield the batches of sequences in this order but the first `skip`."""
+        for rows, at_once in groups(sequences.lengths, order, self.batch_size, skip):
+            yield from self._equal(sequences, rows) if at_once else self._single(sequences, rows)
+
+    def _equal(self, sequences: Ragged, rows: Rows) -> Iterator[Batch]:
+        """Yield many batches of equal length, which are prepared together."""
         size = self.batch_size
-        gather = max(1, GATHER // size) * size
-        equal = lengths.min() == lengths.max()
-        first = skip * size // gather * gather
-        skip -= first // size
-        for start in range(first, len(order), gather):
-            rows = order[start : start + gather]
-            parts = self._equal(sequences, rows, skip) if equal else self._unequal(sequences, rows, skip)
-            yield from parts
-            skip = 0
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        mine = rows if self.share == slice(0, size) else np.concatenate([self.mine(part) for part in parts])
+        targets, weights = self._of(mine)
+        inputs = self.network.prepare(
+            *to_tensors(sequences.take(mine), self.device), self.share.stop - self.share.start
+        )
+        start = 0
+        for part, each in zip(parts, inputs, strict=True):
+            stop = start + len(self.mine(part))
+            yield Batch(part, each, targets[start:stop], None if weights is None else weights[start:stop])
+            start = stop
 
-    def _equal(self, sequences: Ragged, rows: NDArray[np.intp], skip: int) -> Iterator[Batch]:
-        rows = rows[skip * self.batch_size :]
-        if not len(rows):
-            return
-        targets = self.targets[torch.from_numpy(rows).to(self.device)]
-        inputs = self.network.prepare(*to_tensors(sequences.take(rows), self.device), self.batch_size)
-        for start, each in zip(range(0, len(rows), self.batch_size), inputs, strict=True):
-            part = slice(start, start + self.batch_size)
-            yield Batch(rows[part], each, targets[part])
+    def _single(self, sequences: Ragged, rows: Rows) -> Iterator[Batch]:
+        mine = self.mine(rows)
+        for inputs in self.network.prepare(*to_tensors(sequences.take(mine), self.device), self.batch_size):
+            yield Batch(rows, inputs, *self._of(mine))
 
-    def _unequal(self, sequences: Ragged, rows: NDArray[np.intp], skip: int) -> Iterator[Batch]:
-        starts = np.arange(0, len(rows), self.batch_size)
-        starts = starts[np.argsort(rows[: len(starts)])]  # long ones are not always last: the rows are in random order
-        rows = rows[np.argsort(sequences.lengths[rows], kind="stable")]
-        for i in starts[skip:].tolist():
-            part = rows[i : i + self.batch_size]
-            for inputs in self.network.prepare(*to_tensors(sequences.take(part), self.device), self.batch_size):
-                yield Batch(part, inputs, self.targets[torch.from_numpy(part).to(self.device)])
+    def _of(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
+        """Return targets and weights of examples."""
+        at = torch.from_numpy(rows).to(self.device)
+        return self.targets[at], None if self.weights is None else self.weights[at]
+
+
+def groups(lengths: NDArray[np.int64], order: Rows, batch_size: int, skip: int) -> Iterator[tuple[Rows, bool]]:
+    """Yield the rows of batches, of equal lengths many batches together; the flag says which.
+
+    Sequences of unequal lengths are sorted by length, some thousands at a time, and their batches are in random order.
+    The first `skip` batches are left out.
+    """
+    gather = max(1, GATHER // batch_size) * batch_size
+    equal = len(lengths) == 0 or lengths.min() == lengths.max()
+    first = skip * batch_size // gather * gather
+    skip -= first // batch_size
+    for start in range(first, len(order), gather):
+        rows = order[start : start + gather]
+        if equal:
+            if len(rows := rows[skip * batch_size :]):
+                yield rows, True
+        else:
+            starts = np.arange(0, len(rows), batch_size)
+            starts = starts[np.argsort(rows[: len(starts)])]  # long ones are not always last: the rows are random
+            rows = rows[np.argsort(lengths[rows], kind="stable")]
+            for i in starts[skip:].tolist():
+                yield rows[i : i + batch_size], False
+        skip = 0
 
 
 def refresh(examples: Examples, seed: int, round_number: int) -> Ragged:

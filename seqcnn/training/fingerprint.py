@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from os import PathLike, fspath
 from typing import Any, Final
 
-import numpy as np
-
-from seqcnn.dataset.examples import Examples
 from seqcnn.errors import UsageError
+from seqcnn.training.digest import digest, sketch
 from seqcnn.training.fit import Fit
 
 SHOWN: Final = 3
@@ -42,10 +39,10 @@ def fingerprint(fit: Fit, also: Mapping[str, Any] | None = None) -> dict[str, An
     for name in asdict(plan.rates[0]):
         members[name] = [getattr(rates, name) for rates in plan.rates]
     data = {
-        "training examples": digest(fit.feed.examples),
+        "training examples": fit.feed.digest(),
         "validation examples": digest(fit.valid) if fit.valid is not None else None,
         "class weights": weight.tolist() if weight is not None else None,
-        "initial weights": hashlib.blake2b(fit.optimiser.weights.cpu().numpy(), digest_size=16).hexdigest(),
+        "initial weights": sketch(fit.optimiser.weights),
     }
     found = dict(also or {}) | shape | planned | {name: _one(values) for name, values in members.items()} | data
     through: dict[str, Any] = json.loads(json.dumps(found))
@@ -55,19 +52,6 @@ def fingerprint(fit: Fit, also: Mapping[str, Any] | None = None) -> dict[str, An
 def _one(values: Any) -> Any:
     """Return the value that all members share, or the list."""
     return values[0] if all(value == values[0] for value in values) else list(values)
-
-
-def digest(examples: Examples) -> str:
-    """Return a digest of what of examples matters to a fit; names and places do not."""
-    state = hashlib.blake2b(digest_size=16)
-    numbers = (examples.sequences.data, examples.sequences.lengths, examples.targets, examples.origin, examples.weights)
-    for array in numbers:
-        if array is None:
-            state.update(b"none")
-        else:
-            state.update(f"{array.dtype} {array.shape}".encode())
-            state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
-    return state.hexdigest()
 
 
 def check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: str | PathLike[str]) -> None:

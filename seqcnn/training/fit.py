@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +13,14 @@ from torch import Tensor
 
 from seqcnn.dataset.examples import Examples
 from seqcnn.errors import TrainingError
-from seqcnn.models import threads
 from seqcnn.models.network import Network
-from seqcnn.models.predict import member_scores
-from seqcnn.training.feed import InMemory
+from seqcnn.training.feeds import create_feed
 from seqcnn.training.history import Best, Epoch, History
 from seqcnn.training.metrics import validation_score
 from seqcnn.training.objectives import Objective, losses
 from seqcnn.training.optimiser import Rates, create
+from seqcnn.training.parallel import member_scores
+from seqcnn.training.step import create_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Plan:
     decay_from : int
         First step with weight decay.
     bears_loss : bool
-        A member that leaves the numbers is given up, and the others go on; else it is an error.
+        A member that leaves the numbers is given up, and the others go on, until all are lost; else it is an error.
     checks : tuple of int, optional
         Epochs after which the validation examples are scored; None for all.
     """
@@ -105,10 +104,13 @@ class Fit:
         if valid is not None and (valid.targets is None or np.isnan(valid.targets).all()):
             valid = None
         self.network, self.valid, self.plan, self.positive_weight = network, valid, plan, positive_weight
-        self.feed = InMemory(train, network, plan.batch_size, resample=plan.resample, seed=plan.seed)
+        self.feed = create_feed(
+            train, network, plan.batch_size, resample=plan.resample, seed=plan.seed, last_epoch=plan.epochs
+        )
         self.objective = Objective(plan.task, positive_weight, complete=self.feed.complete)
         n_steps = plan.epochs * self.feed.n_batches
         self.optimiser = create(plan.optimiser, network, plan.rates, n_steps, plan.schedule, plan.decay_from)
+        self.step = create_step(network, self.optimiser, self.objective, self.feed.share, plan.batch_size)
         n_members = network.settings.n_members
         self.best = Best(self.optimiser.weights, self.optimiser.member, n_members, plan.patience)
         self.history = History()
@@ -139,7 +141,7 @@ class Fit:
         TrainingError
             If the loss is not finite; names the epoch, the batch and its first example.
         """
-        with threads.taken_over() if self.network.threads_itself else nullcontext():
+        with self.step.running():
             while self.epoch < self.plan.epochs and not self.over:
                 self._do_epoch(on_batch, on_epoch, on_step)
         if self.valid is not None:
@@ -160,9 +162,9 @@ class Fit:
         began, already = time.perf_counter(), len(self.losses)
         number, n, batch_size = self.epoch + 1, len(self.feed), self.plan.batch_size
         self.network.train()
+        self.step.begin()
         for batch in self.feed.batches(number, skip=already):
-            self.losses.append(self.network.add_gradients(batch.inputs, batch.targets, self.objective))
-            self.optimiser.step()
+            self.losses.append(self.step(batch))
             if on_batch is not None:
                 on_batch(min(n, len(self.losses) * batch_size), n, self.losses[-1])
             if on_step is not None and len(self.losses) < self.feed.n_batches:
@@ -173,11 +175,13 @@ class Fit:
         loss_now, score_now = self._validate(number)
         done = n - already * batch_size
         seconds = time.perf_counter() - began
-        epoch = Epoch(number, in_epoch.mean(0).tolist(), loss_now, score_now, seconds, done / trained)
+        losses_of = in_epoch.mean(0).tolist()
+        training_loss = [math.nan if i in self.history.lost else loss for i, loss in enumerate(losses_of)]
+        epoch = Epoch(number, training_loss, loss_now, score_now, seconds, done / trained)
         self.history.epochs.append(epoch)
         self.epoch, self.losses = number, []
         if self.valid is not None and self._is_checked(number):
-            self.over = self.best.take(number, score_now, loss_now)
+            self.over = self.best.take(number, score_now, loss_now) or self.over
         if on_epoch is not None:
             on_epoch(epoch)
         if on_step is not None:
@@ -198,11 +202,10 @@ class Fit:
             self._give_up(member, epoch)
 
     def _give_up(self, member: int, epoch: int) -> None:
-        """Stop training a member; with weights of 0 it costs the others nothing."""
+        """Stop training a member; with weights of 0 it costs the others nothing. When all are lost, the fit is over."""
         self.history.lost[member] = epoch
         self.optimiser.stop(member)
-        if len(self.history.lost) == self.network.settings.n_members:
-            raise TrainingError("no member has a loss that is a number; lower --learning-rate")
+        self.over = len(self.history.lost) == self.network.settings.n_members
 
     def _is_checked(self, epoch: int) -> bool:
         return self.plan.checks is None or epoch in self.plan.checks

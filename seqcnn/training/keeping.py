@@ -14,9 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from seqcnn.errors import Interrupted, OutputError
+import torch
+
+from seqcnn.errors import InputError, Interrupted, OutputError
 from seqcnn.formats.output import remove_unfinished
-from seqcnn.training import checkpoint
+from seqcnn.training import checkpoint, parallel
 from seqcnn.training.fingerprint import fingerprint
 from seqcnn.training.fit import Fit
 
@@ -39,8 +41,6 @@ class Keeper:
         Go on from the checkpoint if there is one; else one that is there is removed.
     also : mapping, optional
         See :func:`seqcnn.training.fingerprint.fingerprint`.
-    writes : bool
-        False for all but one of the processes that do a fit together.
     lasting : bool
         Write one at the end too: whoever has several fits to do need not do again those that are done.
     name : str
@@ -58,16 +58,17 @@ class Keeper:
         seconds: float = 60.0,
         resume: bool = False,
         also: Mapping[str, Any] | None = None,
-        writes: bool = True,
         lasting: bool = False,
         name: str = "",
         on_resume: Callable[[Fit], None] | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
-        self.path, self.seconds, self.resume, self.also, self.writes = Path(path), seconds, resume, also, writes
+        self.path, self.seconds, self.resume, self.also = Path(path), seconds, resume, also
         self.lasting, self.name, self.on_resume, self.warn = lasting, name, on_resume, warn
         self._signal = 0
         self._due = math.inf
+        self.writes = True
+        """Whether this is the one process, of those that do a fit together, that writes."""
         self._fingerprint: dict[str, Any] = {}
 
     def part(self, name: str) -> Keeper:
@@ -78,7 +79,6 @@ class Keeper:
             seconds=self.seconds,
             resume=self.resume,
             also=self.also,
-            writes=self.writes,
             lasting=True,
             name=name,
             on_resume=self.on_resume,
@@ -96,6 +96,8 @@ class Keeper:
         InputError, UsageError
             If the checkpoint cannot be gone on from.
         """
+        group = parallel.current()
+        self.writes = group.rank == 0
         self._fingerprint = fingerprint(fit, self.also)
         if self.writes:
             remove_unfinished(self.path)
@@ -105,6 +107,7 @@ class Keeper:
                 self.on_resume(fit)
         elif self.writes:
             self.path.unlink(missing_ok=True)
+        _check_together(fit, group)
         self._signal = 0
         self._set_due(0.0)
         with self._listening():
@@ -119,7 +122,7 @@ class Keeper:
 
     def remove(self) -> None:
         """Remove the checkpoint, and those of parts."""
-        if self.writes:
+        if parallel.current().rank == 0:
             for path in find(self.path):
                 path.unlink(missing_ok=True)
 
@@ -174,6 +177,23 @@ class Keeper:
             yield
         finally:
             restore()
+
+
+def _check_together(fit: Fit, group: parallel.Group) -> None:
+    """Refuse to go on if another process of the group is elsewhere.
+
+    Raises
+    ------
+    InputError
+        Where only the first process can read the checkpoint.
+    """
+    theirs = torch.tensor(float(fit.optimiser.steps_done), device=fit.optimiser.weights.device)
+    group.agree(theirs)
+    if int(theirs) != fit.optimiser.steps_done:
+        raise InputError(
+            f"process {group.rank + 1} of {group.size} has not the checkpoint of the first one; put --output where all "
+            "hosts can read it"
+        )
 
 
 def find(path: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,11 @@ from seqcnn.models import architectures
 from seqcnn.models.network import Network, Scale
 from seqcnn.training.fit import Fit, Plan, Watcher
 from seqcnn.training.history import Epoch, History
+from seqcnn.training.keeping import Keeper
 from seqcnn.training.objectives import balance, unbalance
 from seqcnn.training.optimiser import Rates
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.start import Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,8 @@ class Member:
 
 def member(options: TrainOptions, seed: int) -> Member:
     """Return the member that options describe."""
-    scale = None
-    if options.filter_scale is not None and options.weight_scale is not None:
-        scale = Scale(options.filter_scale, options.weight_scale)
+    sizes = (options.filter_scale, options.weight_scale)
+    scale = None if sizes == (None, None) else Scale(*sizes)
     rates = Rates(options.learning_rate, options.weight_decay, options.momentum, options.filter_decay, options.nesterov)
     return Member(seed, rates, options.dropout, scale)
 
@@ -67,7 +69,8 @@ def fit_members(
     checks: tuple[int, ...] | None = None,
     on_batch: Watcher | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
-    on_step: Callable[[Fit], None] | None = None,
+    keeper: Keeper | None = None,
+    start: Start | None = None,
 ) -> tuple[Network, History]:
     """Train members side by side.
 
@@ -85,8 +88,12 @@ def fit_members(
     device : torch.device
     bears_loss, checks
         See :class:`seqcnn.training.fit.Plan`.
-    on_batch, on_epoch, on_step : callable, optional
+    on_batch, on_epoch : callable, optional
         See :meth:`seqcnn.training.fit.Fit.run`.
+    keeper : Keeper, optional
+        Saves the fit while it runs, and has it go on from there.
+    start : Start, optional
+        What the first weights are, if not drawn.
 
     Returns
     -------
@@ -113,6 +120,8 @@ def fit_members(
     network.seed([each.seed for each in members])
     mean, scale = _standard(training.targets) if task == "regression" else (np.float64(0), np.float64(1))
     weight = balance(torch.from_numpy(training.targets)).to(device) if task == "binary" and options.balance else None
+    if start is not None:
+        start.apply(network, task, shift=mean, scale=scale, positive_weight=weight)
     plan = Plan(
         task=task,
         epochs=epochs,
@@ -129,7 +138,8 @@ def fit_members(
     )
     validation = None if valid is None else _scaled(valid, mean, scale)
     fit = Fit(network, _scaled(training, mean, scale), validation, plan, weight)
-    history = fit.run(on_batch=on_batch, on_epoch=on_epoch, on_step=on_step)
+    with nullcontext() if keeper is None else keeper.keeping(fit) as on_step:
+        history = fit.run(on_batch=on_batch, on_epoch=on_epoch, on_step=on_step)
     if weight is not None:
         unbalance(network.output_bias, weight)
     if task == "regression":

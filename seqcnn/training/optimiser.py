@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from seqcnn.models.network import Network
+from seqcnn.training.ahead import Ahead
 
 OPTIMISERS: Final = ("adamw", "sgd")
 SCHEDULES: Final = ("one-cycle", "constant")
@@ -92,17 +93,22 @@ class Optimiser(ABC):
         self.gradient = torch.zeros_like(self.weights)
         self.member = torch.empty_like(self.weights, dtype=torch.int64)
         """Which member each weight belongs to."""
+        self.frozen: list[Tensor] = []
+        """Gradients of what is not trained."""
         kinds = torch.empty_like(self.weights, dtype=torch.int64)
         start = 0
         for name, parameter in named:
             stop = start + parameter.numel()
             parameter.data = self.weights[start:stop].view(parameter.shape)
             parameter.grad = self.gradient[start:stop].view(parameter.shape)
-            kinds[start:stop] = (2 if network.is_filter(name) else 1) if network.is_decayed(name) else 0
+            frozen = name in network.frozen
+            kinds[start:stop] = (2 if network.is_filter(name) else 1) if network.is_decayed(name) and not frozen else 0
+            if frozen:
+                self.frozen.append(self.gradient[start:stop])
             members = torch.arange(len(parameter), device=device)
             self.member[start:stop] = members.repeat_interleave(parameter[0].numel())
             start = stop
-        self.on_cpu = device.type == "cpu"
+        self.on_cpu = network.on_cpu
         self.rates = rates
         self.momentum = self._of_each([rate.momentum for rate in rates])
         self.nesterov = self._of_each([float(rate.nesterov) for rate in rates])
@@ -115,6 +121,7 @@ class Optimiser(ABC):
         self.decay_from = decay_from
         self.n_steps, self.schedule, self.steps_done = n_steps, schedule, 0
         self._weights, self._gradient = self._numbers(self.weights), self._numbers(self.gradient)
+        self.ahead = Ahead(self._row, 3, len(rates), device)
         self.start_state()
 
     def _numbers(self, tensor: Tensor) -> Numbers:
@@ -131,8 +138,12 @@ class Optimiser(ABC):
         """Make the moments."""
 
     @abstractmethod
-    def move(self, learning_rates: Sequence[float]) -> None:
-        """Change the weights by one step at these learning rates, one a member."""
+    def factors(self, learning_rates: Sequence[float], done: int) -> tuple[Sequence[float], float]:
+        """Return what :meth:`move` takes in the step with this number (from 1), the sizes one a member."""
+
+    @abstractmethod
+    def move(self, sizes: Numbers, correction: Numbers) -> None:
+        """Change the weights by one step of these sizes, one a weight."""
 
     def stop(self, member: int) -> None:
         """Set a member's weights to 0 and leave them there."""
@@ -140,6 +151,7 @@ class Optimiser(ABC):
         for each in (self.weights, self.gradient, *self.state().values()):
             each[its] = 0
         self.rates = [replace(rate, learning_rate=0.0) if i == member else rate for i, rate in enumerate(self.rates)]
+        self.ahead.forget()
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
@@ -147,14 +159,50 @@ class Optimiser(ABC):
 
     def step(self) -> None:
         """Move the weights by the gradient that has come together since the last step, and clear it."""
-        share = one_cycle(self.steps_done / self.n_steps) if self.schedule == "one-cycle" else 1.0
-        learning_rates = [rate.learning_rate * share for rate in self.rates]
+        if not self.on_cpu:
+            self.look_ahead()
+            self.step_ahead()
+            self.steps_done += 1
+            return
+        learning_rates = self._learning_rates(self.steps_done)
         with torch.no_grad(), np.errstate(over="ignore", invalid="ignore"):  # lost members are for the fit to report
+            for gradient in self.frozen:
+                gradient.zero_()
             if self.decays and self.steps_done >= self.decay_from:
                 self._weights -= self._of_each(learning_rates) * self.decay * self._weights
             self.steps_done += 1
-            self.move(learning_rates)
+            sizes, correction = self.factors(learning_rates, self.steps_done)
+            self.move(self._of_each(sizes), correction)
             self.gradient.zero_()  # not times 0, which leaves what is not a number
+
+    def look_ahead(self) -> None:
+        """See to it that the device has what the next step needs; see :meth:`step_ahead`."""
+        self.ahead.load(self.steps_done)
+
+    @torch.no_grad()
+    def step_ahead(self) -> None:
+        """Do the device's part of a step: nothing depends on the host, so that a CUDA graph can hold it.
+
+        Before it comes :meth:`look_ahead`; after it `steps_done` is to be counted up.
+        """
+        decay, sizes, correction = self.ahead.next()
+        for gradient in self.frozen:
+            gradient.zero_()
+        if self.decays:
+            self._weights -= decay.index_select(0, self.member) * self.decay * self._weights
+        self.move(sizes.index_select(0, self.member), correction[0])
+        self.gradient.zero_()
+
+    def _learning_rates(self, step: int) -> list[float]:
+        share = one_cycle(step / self.n_steps) if self.schedule == "one-cycle" else 1.0
+        return [rate.learning_rate * share for rate in self.rates]
+
+    def _row(self, step: int) -> list[Sequence[float]]:
+        """Return the factor of the decay, the sizes and the correction of a step (from 0), each one a member."""
+        learning_rates = self._learning_rates(step)
+        sizes, correction = self.factors(learning_rates, step + 1)
+        n = len(self.rates)
+        return [learning_rates if step >= self.decay_from else [0.0] * n, sizes, [correction] * n]
 
 
 class AdamW(Optimiser):
@@ -169,18 +217,21 @@ class AdamW(Optimiser):
         """Return the moments, sharing their memory."""
         return {"first": self.first, "second": self.second}
 
-    def move(self, learning_rates: Sequence[float]) -> None:
+    def factors(self, learning_rates: Sequence[float], done: int) -> tuple[Sequence[float], float]:
+        """Return the sizes with the bias of the first moment taken out, and the correction for that of the second."""
+        sizes = [rate / (1 - its.momentum**done) for rate, its in zip(learning_rates, self.rates, strict=True)]
+        return sizes, 1 / math.sqrt(1 - 0.999**done)
+
+    def move(self, sizes: Numbers, correction: Numbers) -> None:
         """Take one step; the second moment decays by 0.999, epsilon is 1e-8."""
         gradient = self._gradient
         self._first += (1 - self.momentum) * (gradient - self._first)
         self._second *= 0.999
         self._second += 0.001 * (gradient * gradient)
         scale = self._second**0.5
-        scale *= 1 / math.sqrt(1 - 0.999**self.steps_done)
+        scale *= correction
         scale += 1e-8
-        done = self.steps_done
-        sizes = [rate / (1 - its.momentum**done) for rate, its in zip(learning_rates, self.rates, strict=True)]
-        self._weights -= self._of_each(sizes) * (self._first / scale)
+        self._weights -= sizes * (self._first / scale)
 
 
 class SGD(Optimiser):
@@ -195,13 +246,17 @@ class SGD(Optimiser):
         """Return the velocity, sharing its memory."""
         return {"velocity": self.velocity}
 
-    def move(self, learning_rates: Sequence[float]) -> None:
+    def factors(self, learning_rates: Sequence[float], done: int) -> tuple[Sequence[float], float]:
+        """Return the learning rates as they are, and nothing to correct."""
+        return learning_rates, 1.0
+
+    def move(self, sizes: Numbers, correction: Numbers) -> None:
         """Take one step."""
         gradient = self._gradient
         self._velocity *= self.momentum
         self._velocity += gradient
         ahead = self.nesterov * (gradient + self.momentum * self._velocity) + (1 - self.nesterov) * self._velocity
-        self._weights -= self._of_each(learning_rates) * ahead
+        self._weights -= sizes * ahead
 
 
 def create(

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from seqcnn.errors import UsageError
+from seqcnn.models.architectures.deepbind import POOLINGS
 from seqcnn.models.tasks import TASKS
 from seqcnn.training.optimiser import OPTIMISERS, SCHEDULES
 
@@ -16,7 +17,19 @@ EXAMPLES_SEEN: Final = 500_000
 """Examples that a fit goes through if the number of epochs is not said, within the two bounds below."""
 FEWEST_EPOCHS, MOST_EPOCHS = 12, 60
 
-_KNOWN: Final = {"optimiser": OPTIMISERS, "schedule": SCHEDULES, "strands": ("both", "one"), "task": TASKS}
+_KNOWN: Final = {
+    "optimiser": OPTIMISERS,
+    "schedule": SCHEDULES,
+    "strands": ("both", "one"),
+    "task": TASKS,
+    "pooling": POOLINGS,
+}
+_WITHIN: Final = {
+    **dict.fromkeys(("n_filters", "kernel_size", "members", "batch_size", "epochs", "steps"), (1, math.inf)),
+    **dict.fromkeys(("hidden", "weight_decay", "filter_decay", "decay_from", "patience"), (0, math.inf)),
+    **dict.fromkeys(("dropout", "momentum"), (0, 1)),
+}
+"""At least the one, below the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +105,15 @@ class TrainOptions:
             value = getattr(self, name)
             if value is not None and value not in known:
                 raise UsageError(f"unknown {name} {value!r}; there are: {', '.join(known)}")
-        for name in ("n_filters", "kernel_size", "members", "batch_size", "epochs", "steps"):
+        for name, (low, high) in _WITHIN.items():
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, not {value}")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout}")
-        if not self.learning_rate > 0:
-            raise UsageError(f"learning_rate must be above 0, not {self.learning_rate}")
-        if (self.filter_scale is None) != (self.weight_scale is None):
-            raise UsageError("filter_scale and weight_scale go together: give both, or neither")
+            if value is not None and not low <= value < high:
+                below = "" if high == math.inf else f" and below {high}"
+                raise UsageError(f"{name} must be at least {low}{below}, not {value}")
+        for name in ("learning_rate", "filter_scale", "weight_scale"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{name} must be above 0, not {value}")
 
     def n_epochs(self, n_examples: int) -> int:
         """Return the number of epochs for a training set of this size."""

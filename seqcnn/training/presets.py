@@ -52,11 +52,17 @@ class Calibration:
         Length of a trial, as a share of a training.
     steps : int or None
         Length of a training, if another than usual.
+    trial_filters : int or None
+        Motif detectors of a trial, if fewer than those of the model: what serves narrow networks serves wide ones.
+    incumbent : bool
+        The first trial has the preset's own settings.
     checkpoints, best, restarts, keep
         See there.
     """
 
     trial_share: float
+    trial_filters: int | None
+    incumbent: bool
     steps: int | None
     checkpoints: int
     best: int
@@ -65,8 +71,8 @@ class Calibration:
 
 
 CALIBRATION: Final = {
-    "default": Calibration(trial_share=0.25, steps=None, checkpoints=1, best=4, restarts=2, keep="ensemble"),
-    "deepbind": Calibration(trial_share=1.0, steps=20_000, checkpoints=5, best=1, restarts=6, keep="best"),
+    "default": Calibration(0.25, 16, True, steps=None, checkpoints=1, best=4, restarts=2, keep="ensemble"),
+    "deepbind": Calibration(1.0, None, False, steps=20_000, checkpoints=5, best=1, restarts=6, keep="best"),
 }
 """``deepbind``: as published: 20,000 steps judged at five points, the best setting trained six times for as long as was
 best, the network with the lowest training loss kept."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from seqcnn.errors import UsageError
+from seqcnn.training.options import TrainOptions
 
 SHAPE: Final = ("n_filters", "kernel_size", "hidden", "pooling", "batch_size")
 """Settings that members of one fit must share."""
@@ -42,6 +43,11 @@ class Range:
         if self.log:
             return float(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
         return float(rng.uniform(self.low, self.high))
+
+    def draw_whole(self, rng: np.random.Generator) -> int:
+        """Return a whole number; both bounds are as likely as those between."""
+        drawn = round(Range(self.low - 0.5, self.high + 0.5, self.log).draw(rng))
+        return int(min(max(drawn, self.low), self.high))
 
 
 Space = Mapping[str, Range | tuple[Any, ...]]
@@ -88,14 +94,65 @@ def draw(space: Space, seed: int, number: int) -> dict[str, Any]:
     turn = number
     for name, choice in space.items():
         if isinstance(choice, Range):
-            value: Any = choice.draw(rng)
-            drawn[name] = round(value) if name in _WHOLE else value
+            drawn[name] = choice.draw_whole(rng) if name in _WHOLE else choice.draw(rng)
         elif name in SHAPE:
             drawn[name] = choice[turn % len(choice)]
             turn //= len(choice)
         else:
             drawn[name] = choice[int(rng.integers(len(choice)))]
     return drawn
+
+
+def find_space(preset: str, searched: Sequence[str], said: Mapping[str, Any]) -> Space:
+    """Return what is searched: what a preset says, but for what the user says.
+
+    Parameters
+    ----------
+    preset : str
+    searched : sequence of str
+        See :func:`parse`.
+    said : mapping
+        Options that have a value, and so are not searched; None is no value.
+
+    Raises
+    ------
+    UsageError
+        If an option is said twice, or nothing is left to search.
+    """
+    fixed = {name for name, value in said.items() if value is not None}
+    space = {name: choice for name, choice in SPACES[preset].items() if name not in fixed}
+    names = set()
+    for name, choice in map(parse, searched):
+        option = name.replace("_", "-")
+        if name in names or name in fixed:
+            raise UsageError(f"--search {option} and {'another' if name in names else f'--{option}'}: give one of them")
+        names.add(name)
+        space[name] = choice
+    if not space:
+        raise UsageError("there is nothing to search, as every option has a value; see --search")
+    return space
+
+
+def check_space(space: Space, base: TrainOptions) -> None:
+    """Refuse values that cannot be trained with, before any is drawn.
+
+    Parameters
+    ----------
+    space : Space
+    base : TrainOptions
+        What is not searched.
+
+    Raises
+    ------
+    UsageError
+        Names the search.
+    """
+    for name, choice in space.items():
+        for value in (choice.low, choice.high) if isinstance(choice, Range) else choice:
+            try:
+                replace(base, **{name: value})
+            except UsageError as error:
+                raise UsageError(f"--search {name}={_spell(choice)}: {error}") from None
 
 
 def parse(text: str) -> tuple[str, Range | tuple[Any, ...]]:
@@ -112,18 +169,32 @@ def parse(text: str) -> tuple[str, Range | tuple[Any, ...]]:
     if name not in SEARCHED:
         raise UsageError(f"{name!r} cannot be searched; there are: {', '.join(SEARCHED)}")
     try:
-        if ".." in value:
-            low, high = (float(part) for part in value.split(".."))
-            if not low < high:
-                raise UsageError(f"--search {text}: the first number must be the smaller one")
-            return name, Range(low, high, log=low > 0 and high >= 10 * low)
-        choices = tuple(_value(name, part.strip()) for part in value.split(","))
+        if ".." not in value:
+            return name, tuple(_value(name, part.strip()) for part in value.split(","))
+        low, high = (_value(name, part.strip()) for part in value.split(".."))
     except ValueError:
-        raise UsageError(f"--search {text} is neither NAME=LOW..HIGH nor NAME=A,B,C") from None
-    return name, choices
+        whole = " of whole numbers" if name in _WHOLE else ""
+        raise UsageError(f"--search {text} is neither NAME=LOW..HIGH nor NAME=A,B,C{whole}") from None
+    if isinstance(low, str):
+        raise UsageError(f"--search {text}: {name} has no range; give NAME=A,B,C")
+    if not low < high:
+        raise UsageError(f"--search {text}: the first number must be the smaller one")
+    return name, Range(low, high, log=low > 0 and high >= 10 * low)
 
 
 def _value(name: str, text: str) -> Any:
+    """Read a value; ValueError if it is none."""
     if name == "pooling":
         return text
-    return int(text) if name in _WHOLE else float(text)
+    if name in _WHOLE:
+        return int(text)
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
+
+
+def _spell(choice: Range | tuple[Any, ...]) -> str:
+    """Write a choice as :func:`parse` reads it."""
+    if isinstance(choice, Range):
+        return f"{choice.low:g}..{choice.high:g}"
+    return ",".join(map(str, choice))

@@ -20,6 +20,7 @@ from seqcnn.training.fit import Watcher
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.members import fit_members, usual_members
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.start import Start
 from seqcnn.version import __version__
 
 
@@ -96,6 +97,7 @@ def train(
     alphabet: str,
     length: int | None,
     device: torch.device,
+    start: Start | None = None,
     on_batch: Watcher | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Trained:
@@ -113,6 +115,8 @@ def train(
     length : int or None
         Kept in the model, so that regions are cut the same way later.
     device : torch.device
+    start : Start, optional
+        What the first weights are, if not drawn.
     on_batch, on_epoch : callable, optional
         See :func:`seqcnn.training.fit.fit`.
 
@@ -137,6 +141,7 @@ def train(
         both_strands=options.reads_both_strands(alphabet),
         epochs=epochs,
         device=device,
+        start=start,
         on_batch=on_batch,
         on_epoch=on_epoch,
     )

@@ -17,7 +17,7 @@ def test_every_file_is_an_architecture() -> None:
     assert "deepbind" in architectures.names()
 
 
-@pytest.mark.parametrize("name", architectures.names())
+@pytest.mark.parametrize("name", sorted(set(architectures.names()) - {"collection"}))  # it needs finished models
 def test_create(name: str) -> None:
     network = architectures.create(name, {"n_members": 2, "n_targets": 3})
     assert isinstance(network, Network)

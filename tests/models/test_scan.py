@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,21 +16,39 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqcnn.models import scan as module
-from seqcnn.models.scan import (
-    Pooled,
-    argmax_windows,
-    build_table,
-    find_windows,
-    scan,
-    scan_by_convolution,
-    window_batches,
-)
+from seqcnn.models import scan_convolution
+from seqcnn.models.scan import Windows, argmax_windows, build_table, find_windows, window_batches
+from seqcnn.models.scan import scan as scan_for_maximum
+from seqcnn.models.scan_average import scan_with_average
 from seqcnn.sequence.alphabet import N_CODE, one_hot
 
 Codes = NDArray[np.uint8]
 ALWAYS, NEVER = 0, 1 << 60
 WORDS = pytest.mark.parametrize("word", [3, 4])
 KERNELS = [1, 2, 3, 5, 7, 10, 11, 13, 16, 22, 24, 25, 29, 30]
+
+
+class Pooled(NamedTuple):
+    """Largest score, shape (n, width), and mean over windows of ``relu(score - threshold)``, if asked for."""
+
+    maximum: Tensor
+    average: Tensor | None
+
+
+def scan(filters: Tensor, windows: Windows, *, threshold: Tensor | None = None) -> Pooled:
+    """Pool in one way or, with a threshold, in both."""
+    if threshold is None:
+        return Pooled(scan_for_maximum(filters, windows), None)
+    return Pooled(*scan_with_average(filters, windows, threshold))
+
+
+def scan_by_convolution(
+    filters: Tensor, codes: Tensor, lengths: Tensor | None = None, *, threshold: Tensor | None = None
+) -> Pooled:
+    """Do the same by convolution."""
+    if threshold is None:
+        return Pooled(scan_convolution.scan_by_convolution(filters, codes, lengths), None)
+    return Pooled(*scan_convolution.convolve_with_average(filters, codes, lengths, threshold))
 
 
 @pytest.fixture

@@ -60,6 +60,10 @@ KINDS = {
         {"n_members": 3},
         {"task": "regression", "schedule": "constant", "rates": [Rates(1e38), *LOSES[::2]], "bears_loss": True},
     ),
+    "all are lost": Kind(
+        {},
+        {"task": "regression", "optimiser": "sgd", "schedule": "constant", "rates": LOSES[1:2] * 2, "bears_loss": True},
+    ),
     "one batch an epoch": Kind({"dropout": 0.2}, {"batch_size": 100}),
 }
 
@@ -116,9 +120,9 @@ class Off(Exception):  # noqa: N818
     """The fit is broken off."""
 
 
-def break_off(fit: Fit, steps: int, path: Path) -> bool:
+def break_off(fit: Fit, steps: int, path: Path, prints: dict[str, Any] | None = None) -> bool:
     """Run a fit for so many steps at most, then save it; return whether it came to its end."""
-    prints, left = fingerprint(fit), steps
+    prints, left = prints or fingerprint(fit), steps
 
     def count(fit: Fit) -> None:
         nonlocal left

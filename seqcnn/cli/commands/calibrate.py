@@ -60,6 +60,13 @@ and run.json."""
     show_default="a quarter of --epochs; all with --preset deepbind",
 )
 @options.option(
+    "--trial-filters",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Motif detectors of a trial.",
+    show_default="--n-filters if said, else 16",
+)
+@options.option(
     "--best",
     type=click.IntRange(min=1),
     metavar="N",
@@ -127,6 +134,8 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
         best=given["best"] or usual.best,
         restarts=given["restarts"] or usual.restarts,
         keep=given["keep"] or usual.keep,
+        trial_filters=given["trial_filters"] or given["n_filters"] or usual.trial_filters,
+        incumbent=usual.incumbent,
     )
     report.say(
         f"{calibration.trials} settings on {calibration.folds} folds by {by}, {calibration.epochs} epochs each; then "
@@ -157,7 +166,7 @@ def _search(
     """Do all trials."""
     from seqcnn.training.calibrate import draw_trials, pieces, rank, run_piece
 
-    trials = draw_trials(calibration, chosen.seed)
+    trials = draw_trials(calibration, chosen)
     work = list(pieces(trials, calibration.folds))
     total = sum(len(piece.trials) * int((folds != piece.fold).sum()) for piece in work) * calibration.epochs
     done = 0

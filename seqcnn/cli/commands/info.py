@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from seqcnn.models.network import Network
 
 
 @click.command(
@@ -107,10 +110,15 @@ def _model(path: str) -> dict[str, Any]:
         "members": settings.n_members,
         "parameters a member": model.network.n_parameters,
         "windows": "sequences as they are" if model.length is None else f"{model.length} bp",
+        "scoring rule": _rule(model.network),
     }
     own = {f.name for f in dataclasses.fields(settings)} - {"n_members", "n_targets", "both_strands"}
-    facts |= {name.replace("_", " "): getattr(settings, name) for name in sorted(own)}
+    facts |= {name.replace("_", " "): getattr(settings, name) for name in sorted(own - {"groups"})}
     trained = model.training
+    if "published" in trained:
+        facts["imported by"] = f"seqcnn {trained.get('seqcnn')} from {trained.get('imported')}"
+        facts |= {name: _entry(about) for name, about in trained["published"].items()}
+        return facts
     facts["trained by"] = f"seqcnn {trained.get('seqcnn')}"
     facts |= {
         f"{part} examples": n for part, n in trained.get("split", {}).items() if part in ("train", "valid", "test")
@@ -121,6 +129,19 @@ def _model(path: str) -> dict[str, Any]:
                 if metric in metrics:
                     facts[f"{part} {metric} ({name})"] = round(metrics[metric]["value"], 4)
     return facts
+
+
+def _rule(network: Network) -> str:
+    """Say how a network scores a sequence."""
+    if network.rule == "whole":
+        return "whole sequence"
+    return "best window of detector length"
+
+
+def _entry(about: Mapping[str, str]) -> str:
+    """Say what a published model is of."""
+    facts = [about.get(name, "") for name in ("protein", "type", "species", "family", "experiment", "details")]
+    return ", ".join(fact for fact in facts if fact) or "not said"
 
 
 def _words(counts: Mapping[str, int]) -> str:

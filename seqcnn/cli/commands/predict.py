@@ -24,12 +24,25 @@ if TYPE_CHECKING:
 Examples:
   seqcnn predict run/ sequences.fa.gz > scores.tsv
   seqcnn predict run/ peaks.bed --genome hg38.fa -o scores.tsv
-  zcat reads.fq.gz | seqcnn predict run/ - | sort -k2,2gr | head"""
+  zcat reads.fq.gz | seqcnn predict run/ - | sort -k2,2gr | head
+  seqcnn predict deepbind.safetensors --echo example.seq"""
 )
 @click.argument("model")
 @options.inputs("sequences", "SEQUENCES...")
 @options.option("-o", "--output", default="-", metavar="PATH", help="TSV file to write; - is standard output.")
 @options.option("--force", is_flag=True, help="Replace an output that exists.")
+@options.option(
+    "--rule",
+    type=click.Choice(["whole", "window"]),
+    help="Score each sequence as it is, or as the best of its windows of the detectors' length.",
+    show_default="the model's",
+)
+@options.option(
+    "--echo",
+    is_flag=True,
+    help="Write as the published DeepBind program does: the sequence, then a score for each target.",
+)
+@options.option("--no-head", is_flag=True, help="Write no header line.")
 @options.reading(by_model=True)
 @options.batch_size
 @options.machine()
@@ -39,7 +52,8 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
 
     Columns: name; chrom, start, end and strand for regions; score (log-odds of binding, or the predicted value) and,
     for a binary target, probability; with several targets, a column NAME (and NAME_probability) for each. A sequence
-    without a letter scores nan. Memory use does not depend on the size of the input.
+    without a letter scores nan. With --echo: sequence, and a column for each target. Memory use does not depend on the
+    size of the input.
     """
     from seqcnn.cli import given as options_given
     from seqcnn.dataset.build import open_sources
@@ -55,6 +69,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
     trained = load(model, devices.find(given["device"]))
+    options_given.set_rule(trained, given["rule"])
     reading = options_given.reading_for(trained, given, report)
     tally = Tally()
     sources = open_sources(sequences, reading, tally, label=None, keep_empty=True)
@@ -62,14 +77,19 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         click.get_current_context().call_on_close(source.close)
     report.detail(f"device {devices.describe(trained.network.output_bias.device)}")
     placed = any(source.placed for source in sources)
-    n_rows, n_silent, header = 0, 0, True
+    n_rows, n_silent, header = 0, 0, not given["no_head"]
     with (
         _opened(output) as out,
         report.progress("scoring") as progress,
     ):
         for chunk in read_all(sources):
             scores = predict(trained.network, chunk.sequences, given["batch_size"])
-            text = memoryview(_lines(trained, chunk, scores, placed=placed, header=header).encode())
+            lines = (
+                _echo(trained, chunk, scores, header=header)
+                if given["echo"]
+                else _lines(trained, chunk, scores, placed=placed, header=header)
+            )
+            text = memoryview(lines.encode())
             while text:  # an unbuffered standard output (PYTHONUNBUFFERED) may take a part only
                 text = text[out.write(text) :]
             header = False
@@ -124,4 +144,14 @@ def _lines(model: Model, chunk: Examples, scores: NDArray[np.float32], *, placed
             columns.append([f"{value:.6g}" for value in expit(score.astype(np.float64)).tolist()])
     rows = ["\t".join(names)] if header else []
     rows += map("\t".join, zip(*columns, strict=True))
+    return "\n".join(rows) + "\n"
+
+
+def _echo(model: Model, chunk: Examples, scores: NDArray[np.float32], *, header: bool) -> str:
+    """Return the lines of a chunk as the published program writes them."""
+    from seqcnn.sequence.ragged import decode_all
+
+    rows = ["\t".join(["sequence", *model.target_names])] if header else []
+    for sequence, row in zip(decode_all(chunk.sequences, model.alphabet), scores.tolist(), strict=True):
+        rows.append("\t".join([sequence, *(f"{score:.6f}" for score in row)]))
     return "\n".join(rows) + "\n"

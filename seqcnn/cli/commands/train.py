@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqcnn.cli.prepared import Prepared
     from seqcnn.cli.record import Record
     from seqcnn.training.options import TrainOptions
+    from seqcnn.training.start import Start
 
 
 @click.command(
@@ -37,6 +38,7 @@ test, with 95% intervals) and run.json (options, inputs, counts)."""
 @options.labels()
 @training_options.splitting()
 @training_options.folds("Cross-validate: train a model on all folds but one, K times, and keep them as one ensemble.")
+@training_options.start()
 @training_options.network()
 @training_options.course()
 @options.seed()
@@ -55,14 +57,29 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
 
     report = options_given.reporter(given)
     chosen = training_options.resolve(given)
+    start = _start(given)
+    chosen = start.options(chosen, said=frozenset(name for name, value in given.items() if value is not None))
     device = set_machine(given, chosen)
     folder = check_output(output, force=force, directory=True)
     record = Record("train", {**given, **asdict(chosen)}, options_given.input_paths(data, given))
     if given["folds"] is not None:
         fraction, given["valid_fraction"] = given["valid_fraction"], 0.0
-        _cross_validate(prepare(data, given, chosen, device, report), chosen, given, fraction, folder, record, report)
+        _cross_validate(prepare(data, given, chosen, device, report, start), chosen, given, fraction, folder, record, report)
     else:
-        _train(prepare(data, given, chosen, device, report), chosen, folder, record, report)
+        _train(prepare(data, given, chosen, device, report, start), chosen, folder, record, report)
+
+
+def _start(given: dict[str, Any]) -> Start:
+    """Return what training begins from."""
+    from seqcnn.errors import UsageError
+    from seqcnn.formats.motif_files import read_motifs
+    from seqcnn.models.modelfile import load
+    from seqcnn.training.start import Start
+
+    if given["head_only"] and given["from_"] is None:
+        raise UsageError("--head-only needs a model to begin from (--from)")
+    model = None if given["from_"] is None else load(given["from_"])
+    return Start(model, given["head_only"], [] if given["motifs"] is None else read_motifs(given["motifs"]))
 
 
 def _train(prepared: Prepared, chosen: TrainOptions, folder: Path, record: Record, report: Reporter) -> None:
@@ -82,6 +99,7 @@ def _train(prepared: Prepared, chosen: TrainOptions, folder: Path, record: Recor
             alphabet=built.alphabet,
             length=built.length,
             device=prepared.device,
+            start=prepared.start,
             on_batch=watch.on_batch,
             on_epoch=watch.on_epoch,
         )
@@ -128,6 +146,7 @@ def _cross_validate(
             alphabet=built.alphabet,
             length=built.length,
             device=prepared.device,
+            start=prepared.start,
             on_fold=lambda fold, counts: watch.begin(f"fold {fold + 1}/{n_folds}", chosen.n_epochs(counts["train"])),
             on_batch=watch.on_batch,
             on_epoch=watch.on_epoch,

@@ -10,15 +10,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcnn.errors import UsageError
-from seqcnn.models import cpu_step, network
-from seqcnn.models.scan import Pooled, Windows, choose_word, scan, scan_by_convolution, window_batches
+from seqcnn.models import cpu_step, network, run_pooling
+from seqcnn.models.scan import Windows, choose_word, scan, window_batches
+from seqcnn.models.scan_average import scan_with_average
+from seqcnn.models.scan_convolution import convolve_with_average, scan_by_convolution
 
 POOLINGS: Final = ("max", "max-average")
+
+WINDOWS_AT_ONCE: Final = 1 << 13
+"""Windows of a run whose features are held at a time."""
+
+OFFSETS_PER_BASE: Final = 30
+"""Offsets of detectors whose scan takes as long as all windows that begin at one base of a run: see `score_windows`."""
 
 Inputs = Windows | tuple[Tensor, Tensor | None]
 """Table rows of windows (CPU), or codes and lengths (GPU)."""
@@ -75,6 +85,7 @@ class Model(network.Network):
         self.output_weight = nn.Parameter(torch.empty(m, h or features, t))
         self.output_bias = nn.Parameter(torch.zeros(m, t))
         self._step: tuple[tuple[int, int], cpu_step.Step] | None = None
+        self._pooling: run_pooling.RunPooling | None = None
 
     def initialise(self) -> None:
         """Draw filters and weights uniformly within 1 / sqrt(inputs), or normally where a scale is set; biases 0."""
@@ -86,17 +97,16 @@ class Model(network.Network):
             is_filters = weight is self.filters
             inputs = weight[0, 0].numel() if is_filters else weight.shape[1]
             weight.copy_((self.draw(*weight.shape[1:]) * 2 - 1) / inputs**0.5)
-            if not any(self.scales):
-                continue
-            for member, scale, normal in zip(weight, self.scales, self.draw(*weight.shape[1:], uniform=False), strict=True):
-                if scale is not None:
-                    member.copy_(normal * (scale.filters if is_filters else scale.others))
+            for member, scale, generator in zip(weight, self.scales, self.generators, strict=True):
+                size = scale and (scale.filters if is_filters else scale.others)
+                if size:
+                    member.copy_(torch.randn(member.shape, generator=generator) * size)
         self.threshold.zero_()
         self.output_bias.zero_()
 
     def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Inputs]:
         """Find the windows once for many batches on the CPU; on a GPU pass the codes on."""
-        if codes.device.type == "cpu":
+        if self.on_cpu:
             kernel_size = self.settings.kernel_size
             word = choose_word(batch_size, codes.shape[1], kernel_size) if self.training else 4
             yield from window_batches(codes, lengths, kernel_size, batch_size, word)
@@ -108,7 +118,7 @@ class Model(network.Network):
     @property
     def threads_itself(self) -> bool:
         """On the CPU, with maximum pooling."""
-        return self.output_bias.device.type == "cpu" and self.settings.pooling == "max"
+        return self.on_cpu and self.settings.pooling == "max"
 
     def hidden_layer(self) -> tuple[nn.Parameter, nn.Parameter] | None:
         """Return weight and bias of the hidden layer, if there is one."""
@@ -128,18 +138,21 @@ class Model(network.Network):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out, of what a copy gets, the arrays that are this network's memory."""
-        return self.__dict__ | {"_step": None}
+        return self.__dict__ | {"_step": None, "_pooling": None}
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Score a batch, shape (n_members, n, n_targets).
+        """Score a batch, shape (n_members, n, n_targets)."""
+        return self._head(self._features(inputs))
 
-        For predictions the head is computed in double precision, so that a score does not depend, not even by rounding,
-        on what else is in its batch.
+    def _head(self, features: Tensor, members: slice = slice(None)) -> Tensor:
+        """Turn features, shape (n_members, n, n_strands, n_features), into scores, shape (n_members, n, n_targets).
+
+        For predictions it is computed in double precision, so that a score does not depend, not even by rounding, on
+        what else is in its batch.
         """
-        features = self._features(inputs)
-        weights = [self.output_bias[:, None], self.output_weight]
+        weights = [self.output_bias[members, None], self.output_weight[members]]
         if self.settings.hidden:
-            weights += [self.hidden_bias, self.hidden_weight]
+            weights += [self.hidden_bias[members], self.hidden_weight[members]]
         if not self.training and features.device.type != "mps":  # Apple's GPUs have no double precision
             features, weights = features.double(), [weight.double() for weight in weights]
         elif self.training and any(self.dropouts):
@@ -160,16 +173,58 @@ class Model(network.Network):
         if settings.both_strands:
             filters = torch.cat([filters, filters.flip(1, 2)])
         threshold = self.threshold.flatten().repeat(strands)
-        wanted = threshold if settings.pooling == "max-average" else None
-        pooled = self._scan(filters, inputs, wanted)
-        parts = [functional.relu(pooled.maximum - threshold)]
-        if pooled.average is not None:
-            parts.append(pooled.average)
+        maximum, average = self._scan(filters, inputs, threshold if settings.pooling == "max-average" else None)
+        parts = [functional.relu(maximum - threshold)]
+        if average is not None:
+            parts.append(average)
         shape = (-1, strands, settings.n_members, settings.n_filters)
         return torch.cat([part.view(shape) for part in parts], dim=3).permute(2, 0, 1, 3)
 
+    @property
+    def detector_length(self) -> int:
+        """The detectors' own length."""
+        return self.settings.kernel_size
+
+    def score_windows(
+        self, codes: NDArray[np.uint8], starts: NDArray[np.intp], length: int, *, exact: bool = True
+    ) -> NDArray[np.float32]:
+        """Do as the base class says; on the CPU without cutting the windows out, unless they are far apart."""
+        settings = self.settings
+        k, n = settings.kernel_size, len(starts)
+        far_apart = n == 0 or (starts[-1] - starts[0]) / n > (length + k) / OFFSETS_PER_BASE + 1
+        if self.output_bias.device.type != "cpu" or length < k or far_apart:
+            return super().score_windows(codes, starts, length)
+        with run_pooling.LOCK:  # the first of several threads makes it for all
+            pooling = self._pooling
+            if pooling is None or not pooling.fits(self, length):
+                pooling = self._pooling = run_pooling.RunPooling(self, length)
+        out = np.empty((settings.n_members, n, settings.n_targets), dtype=np.float32)
+        for first in range(0, n, WINDOWS_AT_ONCE):
+            block = slice(first, first + WINDOWS_AT_ONCE)
+            begin, end = int(starts[block][0]), int(starts[block][-1]) + length
+            at = None if end - begin == len(starts[block]) + length - 1 else starts[block] - begin
+            for members, features in pooling.features(codes[begin:end], at):
+                head = self._head if exact else self._quick_head
+                out[members, block] = head(torch.from_numpy(features).transpose(0, 1), members).numpy()
+        return out
+
+    def _quick_head(self, features: Tensor, members: slice) -> Tensor:
+        """Do what :meth:`_head` does for predictions, in single precision."""
+        scores = []
+        for member, x in zip(range(self.settings.n_members)[members], features, strict=True):
+            n, strands, _ = x.shape
+            x = x.reshape(n * strands, -1)
+            if self.settings.hidden:
+                x = torch.addmm(self.hidden_bias[member], x, self.hidden_weight[member]).relu_()
+            each = torch.addmm(self.output_bias[member], x, self.output_weight[member]).view(n, strands, -1)
+            scores.append(torch.maximum(each[:, 0], each[:, 1]) if strands == 2 else each[:, 0])
+        return torch.stack(scores)
+
     @staticmethod
-    def _scan(filters: Tensor, inputs: Inputs, threshold: Tensor | None) -> Pooled:
+    def _scan(filters: Tensor, inputs: Inputs, threshold: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the largest scores, shape (n, width), and with a threshold the mean of those above it."""
         if isinstance(inputs, Windows):
-            return scan(filters, inputs, threshold=threshold)
-        return scan_by_convolution(filters, *inputs, threshold=threshold)
+            return (scan(filters, inputs), None) if threshold is None else scan_with_average(filters, inputs, threshold)
+        if threshold is None:
+            return scan_by_convolution(filters, *inputs), None
+        return convolve_with_average(filters, *inputs, threshold)

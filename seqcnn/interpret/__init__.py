@@ -1,0 +1,1 @@
+"""What a model learned: motifs, comparison with databases."""

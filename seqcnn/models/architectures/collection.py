@@ -1,0 +1,136 @@
+"""Many finished DeepBind networks of different shapes in one file: a target for each.
+
+Networks of one shape are the members of one group, so that one pass scores them together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqcnn.errors import UsageError
+from seqcnn.models import network
+from seqcnn.models.architectures import deepbind
+from seqcnn.sequence.ragged import Ragged
+
+MOST_MEMBERS: Final = 32
+"""Networks in a group: what is held of a batch grows with them."""
+
+_SHAPE: Final = ("both_strands", "n_filters", "kernel_size", "hidden", "pooling")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings(network.Settings):
+    """Which networks there are.
+
+    Parameters
+    ----------
+    groups : list of dict
+        For each group: ``targets``, the targets that its networks score, in order; and ``both_strands``, ``n_filters``,
+        ``kernel_size``, ``hidden`` and ``pooling``, see :class:`seqcnn.models.architectures.deepbind.Settings`.
+    """
+
+    groups: list[Any] = dataclasses.field(default_factory=list)
+
+
+class Model(network.Network):
+    """Groups of DeepBind networks; its one member gives the scores of all."""
+
+    settings: Settings
+    groups: nn.ModuleList
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        if not settings.groups:
+            raise UsageError("the architecture collection holds finished models: it cannot be trained")
+        self.columns = [_checked(group) for group in settings.groups]
+        if sorted(chain.from_iterable(self.columns)) != list(range(settings.n_targets)) or settings.n_members != 1:
+            raise UsageError(f"the groups of the collection do not have each of {settings.n_targets} targets once")
+        self.groups = nn.ModuleList(
+            deepbind.Model(deepbind.Settings(n_members=len(targets), **{name: group[name] for name in _SHAPE}))
+            for group, targets in zip(settings.groups, self.columns, strict=True)
+        )
+
+    @property
+    def output_bias(self) -> nn.Parameter:  # type: ignore[override]
+        """The bias of the first group: it tells device and number type."""
+        return self.networks[0].output_bias
+
+    @property
+    def networks(self) -> list[deepbind.Model]:
+        """The groups' networks."""
+        return [group for group in self.groups if isinstance(group, deepbind.Model)]
+
+    @property
+    def detector_length(self) -> int:
+        """The longest detectors; each group has windows of its own length."""
+        return max(each.detector_length for each in self.networks)
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights of all networks."""
+        return sum(p.numel() for p in self.parameters())
+
+    def initialise(self) -> None:
+        """Refuse: the networks are finished."""
+        raise UsageError("the architecture collection holds finished models: it cannot be trained")
+
+    def rescale(self, scale: Tensor, shift: Tensor) -> None:
+        """Have every score be ``score * scale + shift`` from now on; both of shape (n_targets,), scale positive."""
+        with torch.no_grad():
+            for each, columns in zip(self.networks, self.columns, strict=True):
+                each.output_weight.mul_(scale[columns].to(each.output_weight)[:, None, None])
+                each.output_bias.mul_(scale[columns].to(each.output_bias)[:, None])
+                each.output_bias.add_(shift[columns].to(each.output_bias)[:, None])
+
+    def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[list[Any]]:
+        """Yield, for each batch, the inputs of every group."""
+        for group in zip(*(each.prepare(codes, lengths, batch_size) for each in self.networks), strict=True):
+            yield list(group)
+
+    def forward(self, inputs: list[Any]) -> Tensor:
+        """Score a batch, shape (1, n, n_targets)."""
+        scores = [each(group)[:, :, 0] for each, group in zip(self.networks, inputs, strict=True)]
+        out = torch.empty(1, scores[0].shape[1], self.settings.n_targets, device=scores[0].device)
+        for part, columns in zip(scores, self.columns, strict=True):
+            out[0, :, columns] = part.t().to(out)
+        return out
+
+    def score_by_windows(self, sequences: Ragged) -> NDArray[np.float32]:
+        """Score sequences by the window rule, each network with windows of its own length, (1, n, n_targets)."""
+        out = np.empty((1, len(sequences), self.settings.n_targets), dtype=np.float32)
+        for each, columns in zip(self.networks, self.columns, strict=True):
+            out[0, :, columns] = each.score_by_windows(sequences)[:, :, 0]
+        return out
+
+    def single(self, target: int) -> deepbind.Model:
+        """Return the network of one target by itself, with one member and one target."""
+        for each, columns in zip(self.networks, self.columns, strict=True):
+            if target in columns:
+                row = columns.index(target)
+                alone = deepbind.Model(dataclasses.replace(each.settings, n_members=1))
+                alone.load_state_dict({name: values[row : row + 1] for name, values in each.state_dict().items()})
+                alone.rule = self.rule
+                return alone.to(each.output_bias.device).eval().requires_grad_(False)
+        raise ValueError(f"there is no target {target}")
+
+
+def _checked(group: Any) -> list[int]:
+    """Return the targets of a group; ValueError if it is not as it must be."""
+    if not isinstance(group, dict) or set(group) != {"targets", *_SHAPE}:
+        raise ValueError(f"a group of the collection must have targets, {', '.join(_SHAPE)}")
+    targets, wanted = group["targets"], {"both_strands": bool, "pooling": str}
+    if not isinstance(targets, list) or not targets or not all(type(target) is int for target in targets):
+        raise ValueError(f"targets is {targets!r}")
+    for name in _SHAPE:
+        kind = wanted.get(name, int)
+        if type(group[name]) is not kind or (kind is int and group[name] < (0 if name == "hidden" else 1)):
+            raise ValueError(f"{name} is {group[name]!r}")
+    return targets

@@ -1,0 +1,152 @@
+"""What feeds a fit on a GPU: the examples lie there as codes, a byte a base, and batches are brought together there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.models.network import Network
+from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.ragged import Ragged
+from seqcnn.training.feed import Batch, InMemory, Rows, groups, refresh
+
+WIDTHS: Final = 32
+"""Batches of unequal lengths are as wide as a multiple of this, so that few shapes of them occur."""
+
+SHARE_OF_MEMORY: Final = 0.5
+"""Of the device's free memory, at most, for examples."""
+
+
+class Codes:
+    """Sequences on a device.
+
+    Parameters
+    ----------
+    sequences : Ragged
+    device : torch.device
+    """
+
+    def __init__(self, sequences: Ragged, device: torch.device) -> None:
+        lengths = sequences.lengths
+        self.lengths = lengths
+        self.letters = to_device(sequences.data, device)
+        self.equal = len(lengths) == 0 or bool(lengths.min() == lengths.max())
+        if not self.equal:
+            self.starts, self.sizes = to_device(sequences.offsets[:-1], device), to_device(lengths, device)
+            self.positions = torch.arange(-(-int(lengths.max()) // WIDTHS) * WIDTHS, device=device)
+
+    def refill(self, sequences: Ragged) -> None:
+        """Take other sequences of the same lengths."""
+        self.letters.copy_(pinned(sequences.data, self.letters.device), non_blocking=True)
+
+    def take(self, at: Tensor, longest: int) -> tuple[Tensor, Tensor | None]:
+        """Return codes, shape (n, width), filled up with N, and lengths, shape (n,) (None if all are equal).
+
+        Parameters
+        ----------
+        at : Tensor of int64, shape (n,)
+            Which sequences, on the device.
+        longest : int
+            Length of the longest of them.
+        """
+        if self.equal:
+            return self.letters.view(len(self.lengths), -1).index_select(0, at), None
+        sizes = self.sizes.index_select(0, at)
+        position = self.positions[: -(-longest // WIDTHS) * WIDTHS]
+        places = (self.starts.index_select(0, at)[:, None] + position).clamp_(max=len(self.letters) - 1)
+        return self.letters[places].masked_fill_(position >= sizes[:, None], N_CODE), sizes
+
+
+class Resident(InMemory):
+    """Examples on the device. Their batches are those of :class:`seqcnn.training.feed.InMemory`.
+
+    Fresh shuffles are made by another thread while the epoch before is trained on.
+
+    Parameters
+    ----------
+    examples, network, batch_size, resample, seed
+        See :class:`seqcnn.training.feed.InMemory`.
+    last_epoch : int
+        No shuffles are made for later ones.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        network: Network,
+        batch_size: int,
+        *,
+        resample: bool,
+        seed: int,
+        last_epoch: int = 0,
+    ) -> None:
+        super().__init__(examples, network, batch_size, resample=resample, seed=seed)
+        self.codes = Codes(examples.sequences, self.device)
+        self.resample = resample and bool((examples.origin == Origin.DINUCLEOTIDE).any())
+        self.last_epoch = last_epoch
+        self._coming: tuple[int, Future[Ragged]] | None = None
+        self._thread = ThreadPoolExecutor(1)
+
+    def batches(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch but the first `skip`."""
+        if self.resample:
+            self.codes.refill(self._refreshed(epoch))
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self))
+        yield from self.cut(self.examples.sequences, order, skip)
+
+    def cut(self, sequences: Ragged, order: Rows, skip: int = 0) -> Iterator[Batch]:
+        """Yield the batches of the sequences on the device, which are of these lengths, but the first `skip`."""
+        size = self.batch_size
+        parts: list[Rows] = []
+        for rows, _ in groups(self.codes.lengths, order, size, skip):
+            parts += [rows[start : start + size] for start in range(0, len(rows), size)]
+        mine = [self.mine(part) for part in parts]
+        if not mine:
+            return
+        longest = [int(self.codes.lengths[own].max()) for own in mine] if not self.codes.equal else [0] * len(mine)
+        everything = to_device(np.concatenate(mine), self.device)  # once, so that no batch waits for it
+        start = 0
+        for part, own, width in zip(parts, mine, longest, strict=True):
+            at = everything[start : start + len(own)]
+            start += len(own)
+            codes, lengths = self.codes.take(at, width)
+            weights = None if self.weights is None else self.weights.index_select(0, at)
+            for inputs in self.network.prepare(codes, lengths, len(own)):
+                yield Batch(part, inputs, self.targets.index_select(0, at), weights)
+
+    def _refreshed(self, epoch: int) -> Ragged:
+        """Return the sequences of an epoch, and have those of the next one made."""
+        if self._coming is not None and self._coming[0] == epoch:
+            sequences = self._coming[1].result()
+        else:
+            sequences = refresh(self.examples, self.seed, epoch)
+        if epoch < self.last_epoch:
+            self._coming = epoch + 1, self._thread.submit(refresh, self.examples, self.seed, epoch + 1)
+        return sequences
+
+
+def fits(examples: Examples, device: torch.device) -> bool:
+    """Say whether there is room for examples on a device."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    n_targets = 0 if examples.targets is None else examples.targets.shape[1]
+    return len(examples.sequences.data) + len(examples) * (24 + 4 * n_targets) < SHARE_OF_MEMORY * free
+
+
+def pinned(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Return an array as a tensor that can be copied to the device while other work goes on."""
+    tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
+    return tensor.pin_memory() if device.type == "cuda" else tensor
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Return a copy of an array on a device, without waiting for it."""
+    return pinned(array, device).to(device, non_blocking=True, copy=True)

@@ -1,0 +1,152 @@
+"""What training begins from: a trained model, known motifs, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqcnn.errors import InputError, UsageError
+from seqcnn.formats.motif import Motif
+from seqcnn.models.modelfile import Model
+from seqcnn.models.network import Network
+from seqcnn.training.options import TrainOptions
+
+CONSENSUS_SCORE: Final = 2.0
+"""What a filter made of a motif gives for its best sequence: about what trained filters reach."""
+
+PSEUDOCOUNT: Final = 1.0
+"""Sites of background in a motif's log-odds."""
+
+_SHAPE: Final = ("n_filters", "kernel_size", "hidden", "pooling")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the first weights are.
+
+    Parameters
+    ----------
+    model : Model, optional
+        Its weights; a member each for its members, in turn. Where the targets are others, the last layer is new.
+    head_only : bool
+        Its motif layer stays as it is.
+    motifs : list of Motif
+        The first filters of every member; the others are drawn as usual.
+    """
+
+    model: Model | None = None
+    head_only: bool = False
+    motifs: list[Motif] = field(default_factory=list)
+
+    def options(self, options: TrainOptions, said: frozenset[str]) -> TrainOptions:
+        """Return the options with the model's shape.
+
+        Parameters
+        ----------
+        options : TrainOptions
+        said : frozenset of str
+            Options that the user gave; those of the shape must be the model's.
+
+        Raises
+        ------
+        UsageError
+            If another shape is asked for than the model has, or there are more motifs than filters.
+        """
+        if self.model is not None:
+            settings = self.model.network.settings
+            shape: dict[str, Any] = {"architecture": self.model.architecture}
+            shape |= {name: getattr(settings, name) for name in _SHAPE if hasattr(settings, name)}
+            shape["strands"] = "both" if settings.both_strands else "one"
+            for name, value in shape.items():
+                if name in said and getattr(options, name) not in (None, value):
+                    option = name.replace("_", "-")
+                    raise UsageError(f"--{option} is {getattr(options, name)}, but the model to begin from has {value}")
+            shape["members"] = options.members if "members" in said else settings.n_members
+            options = replace(options, **shape)
+        if len(self.motifs) > options.n_filters:
+            raise UsageError(f"there are {len(self.motifs)} motifs for {options.n_filters} filters; raise --n-filters")
+        return options
+
+    def check_alphabet(self, alphabet: str) -> None:
+        """Refuse a model or motifs of the other alphabet.
+
+        Raises
+        ------
+        InputError
+        """
+        alphabets = [self.model.alphabet] if self.model is not None else []
+        for other in alphabets + [motif.alphabet for motif in self.motifs]:
+            if other != alphabet:
+                what = "the model to begin from" if self.model is not None else "a motif"
+                raise InputError(f"{what} is of {other.upper()}, but the sequences are {alphabet.upper()}")
+
+    def apply(
+        self,
+        network: Network,
+        task: str,
+        *,
+        shift: NDArray[Any] | np.float64,
+        scale: NDArray[Any] | np.float64,
+        positive_weight: Tensor | None,
+    ) -> None:
+        """Put the first weights into a seeded network.
+
+        Parameters
+        ----------
+        network : Network
+        task : str
+        shift, scale : array
+            What is taken from targets, and what they are divided by, before training (regression).
+        positive_weight : Tensor or None
+            Weight of positives in training (binary): the model's bias moves to where training with it would put it.
+        """
+        if self.model is not None:
+            self._copy(network, task, shift, scale, positive_weight)
+        if self.motifs:
+            self._plant(network)
+        if self.head_only:
+            network.frozen = network.motif_parameters
+
+    def _copy(self, network: Network, task: str, shift: Any, scale: Any, positive_weight: Tensor | None) -> None:
+        assert self.model is not None
+        source = dict(self.model.network.named_parameters())
+        members = torch.arange(network.settings.n_members) % self.model.network.settings.n_members
+        same_targets = task == self.model.task and network.settings.n_targets == self.model.network.settings.n_targets
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                if same_targets or not name.startswith("output_"):
+                    parameter.copy_(source[name][members.to(source[name].device)])
+            if same_targets and task == "regression":
+                network.rescale(torch.as_tensor(1 / scale), torch.as_tensor(-shift / scale))
+            if same_targets and positive_weight is not None:
+                network.output_bias.add_(positive_weight.log().to(network.output_bias))
+
+    def _plant(self, network: Network) -> None:
+        filters = dict(network.named_parameters())["filters"]
+        planted = np.stack([filter_of(motif, filters.shape[3]) for motif in self.motifs])
+        with torch.no_grad():
+            filters[:, : len(planted)] = torch.from_numpy(planted).to(filters)
+
+
+def filter_of(motif: Motif, kernel_size: int) -> NDArray[np.float64]:
+    """Return a filter that scores as a motif's log-odds do, shape (4, kernel_size).
+
+    The most informative columns if the motif is wider, zeros on either side if it is narrower. A column's mean is taken
+    off, which changes no comparison of bases; the largest score is :data:`CONSENSUS_SCORE`.
+    """
+    odds = motif.pwm(PSEUDOCOUNT)
+    if motif.width > kernel_size:
+        information = (motif.ppm * odds).sum(0)
+        sums = np.convolve(information, np.ones(kernel_size), mode="valid")
+        first = int(sums.argmax())
+        odds = odds[:, first : first + kernel_size]
+    left = (kernel_size - odds.shape[1]) // 2
+    out = np.zeros((4, kernel_size))
+    out[:, left : left + odds.shape[1]] = odds - odds.mean(0)
+    highest = out.max(0).sum()
+    return out * (CONSENSUS_SCORE / highest) if highest > 0 else out
