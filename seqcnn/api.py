@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seqcnn.dataset.class_names import ClassNames, renumber
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.split import SplitOptions, assign
+from seqcnn.interpret.mutate import MutateOptions, mutate, rectangle
 from seqcnn.models import device as devices
 from seqcnn.models import modelfile
 from seqcnn.models.predict import predict
+from seqcnn.models.tasks import RESPONSES, respond
 from seqcnn.sequence import alphabet as letters
 from seqcnn.sequence import shuffle
 from seqcnn.sequence.alphabet import LETTERS
 from seqcnn.sequence.ragged import Ragged, encode_all, from_text
-from seqcnn.training.presets import PRESETS
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.presets import PRESETS
 from seqcnn.training.train import train
 
 
@@ -54,7 +57,8 @@ class Predictor:
         Returns
         -------
         ndarray, shape (n, n_targets)
-            Log-odds of binding, or the predicted value; NaN for an empty sequence.
+            Log-odds of binding, the predicted value, the log of the expected count, or a score for each class; NaN for
+            an empty sequence.
 
         Raises
         ------
@@ -66,19 +70,69 @@ class Predictor:
         return predict(self.model.network, _encode(sequences))
 
     def predict_probability(self, sequences: Sequence[str]) -> NDArray[np.float64]:
-        """Return the probability of binding, shape (n, n_targets).
+        """Return the probability of binding, shape (n, n_targets), or of each class, which sum to 1.
 
         Raises
         ------
         ValueError
             If the model predicts numbers, not classes.
         """
-        if self.model.task != "binary":
-            raise ValueError(f"a {self.model.task} model predicts no probabilities")
-        from scipy.special import expit
+        return self._respond(sequences, "probability", "probabilities")
 
-        probability: NDArray[np.float64] = expit(self.predict(sequences).astype(np.float64))
-        return probability
+    def predict_rate(self, sequences: Sequence[str]) -> NDArray[np.float64]:
+        """Return the expected counts, shape (n, n_targets).
+
+        Raises
+        ------
+        ValueError
+            If the model does not predict counts.
+        """
+        return self._respond(sequences, "rate", "rates")
+
+    def _respond(self, sequences: Sequence[str], response: str, several: str) -> NDArray[np.float64]:
+        if RESPONSES.get(self.model.task) != response:
+            raise ValueError(f"a {self.model.task} model predicts no {several}")
+        return respond(self.model.task, self.predict(sequences))
+
+    def saturation_mutagenesis(
+        self,
+        sequences: Sequence[str],
+        *,
+        score: str = "difference",
+        method: str = "saturation",
+        target: str | None = None,
+    ) -> NDArray[np.float32]:
+        """Return what every substitution does to the score, exactly.
+
+        Parameters
+        ----------
+        sequences : sequence of str
+            DNA or RNA in any case, of any lengths.
+        score : str
+            One of :data:`seqcnn.interpret.definitions.DEFINITIONS`: how a change is expressed.
+        method : str
+            One of :data:`seqcnn.interpret.mutate.METHODS`; all but "saturation" estimate it from gradients.
+        target : str, optional
+            Which target's score; to be said where there are several.
+
+        Returns
+        -------
+        ndarray, shape (n, 4, longest)
+            Rows A C G T/U; 0 for the base that is there, NaN beyond the end of shorter sequences.
+
+        Raises
+        ------
+        TypeError, ValueError, seqcnn.errors.UsageError
+            If sequences or options are not as said.
+        """
+        if target is None and len(self.target_names) > 1:
+            raise ValueError(f"say of which target: {', '.join(self.target_names)}")
+        if target is not None and target not in self.target_names:
+            raise ValueError(f"there is no target {target!r}; there are: {', '.join(self.target_names)}")
+        codes = _encode(sequences)
+        changes = mutate(self.model, codes, MutateOptions(score, method)).substitution
+        number = 0 if target is None else self.target_names.index(target)
+        return rectangle(changes[..., number : number + 1], codes.lengths)[:, 0]
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model file."""
@@ -112,6 +166,7 @@ def fit(
     test_fraction: float = 0.0,
     device: str = "auto",
     target_names: Sequence[str] | None = None,
+    weights: ArrayLike | None = None,
     **options: Any,
 ) -> Predictor:
     """Train a model.
@@ -120,7 +175,8 @@ def fit(
     ----------
     sequences : sequence of str
     targets : array, shape (n,) or (n, n_targets)
-        0 and 1, or numbers; NaN where missing.
+        0 and 1, or numbers; NaN where missing. With ``task="poisson"`` counts; with ``task="multiclass"``, shape (n,),
+        the names of classes, or whole numbers.
     alphabet : {"dna", "rna"}
         DNA is read on both strands.
     preset : str
@@ -129,6 +185,9 @@ def fit(
         Shares held out to choose the best epoch, and for the test.
     device : str
     target_names : sequence of str, optional
+        Of several classes: all there are, in the order that the scores are to have; else they are sorted.
+    weights : array, shape (n,), optional
+        How much each sequence counts, 0 or more.
     **options
         Fields of :class:`seqcnn.training.options.TrainOptions`, over those of the preset.
 
@@ -145,20 +204,25 @@ def fit(
     chosen = _options(preset, options)
     if alphabet not in LETTERS:
         raise ValueError(f"unknown alphabet {alphabet!r}; there are: {', '.join(LETTERS)}")
-    codes, values = _encode(sequences), np.asarray(targets, dtype=np.float32)
-    values = values[:, None] if values.ndim == 1 else values
+    codes = _encode(sequences)
+    if chosen.task == "multiclass":
+        values, target_names = _class_numbers(targets, target_names)
+    else:
+        values = np.asarray(targets, dtype=np.float32)
+        values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or len(values) != len(codes):
         raise ValueError(f"{len(codes)} sequences, but targets of shape {np.shape(targets)}")
     if not len(codes) or not codes.lengths.all():
         raise ValueError(f"sequence {codes.lengths.argmin() + 1} is empty" if len(codes) else "there are no sequences")
     called = list(target_names or [f"target_{i + 1}" for i in range(values.shape[1])])
-    if len(called) != values.shape[1]:
+    if chosen.task != "multiclass" and len(called) != values.shape[1]:
         raise ValueError(f"{values.shape[1]} targets, but {len(called)} names for them")
     names = from_text(f"row_{i + 1}" for i in range(len(codes)))
-    examples = Examples(codes, names, values, np.full(len(codes), Origin.GIVEN, dtype=np.uint8))
+    origin = np.full(len(codes), Origin.GIVEN, dtype=np.uint8)
+    examples = Examples(codes, names, values, origin, weights=_weights(weights, len(codes)))
     both = chosen.reads_both_strands(alphabet)
     fractions = SplitOptions(valid_fraction=valid_fraction, test_fraction=test_fraction)
-    split = assign(examples, fractions, both_strands=both, seed=chosen.seed)
+    split = assign(examples, fractions, both_strands=both, seed=chosen.seed, multiclass=chosen.task == "multiclass")
     trained = train(
         examples,
         split,
@@ -169,6 +233,33 @@ def fit(
         device=devices.find(device),
     )
     return Predictor(trained.model, trained.metrics)
+
+
+def _class_numbers(targets: ArrayLike, names: Sequence[str] | None) -> tuple[NDArray[np.float32], list[str]]:
+    """Return the numbers of classes, shape (n, 1), and the names of all classes."""
+    given = np.asarray(targets)
+    if given.ndim != 1:
+        raise ValueError(f"classes are one a sequence, but targets have shape {given.shape}")
+    classes = ClassNames(names or ())
+    if given.dtype.kind in "OUS":
+        numbers = np.array([classes.number("" if name is None else str(name)) for name in given.tolist()])
+        numbers = numbers.astype(np.float32)
+    else:
+        numbers = classes.adopt(given.astype(np.float32), names or ())
+    called, places = classes.order()
+    return renumber(numbers, places)[:, None], called
+
+
+def _weights(weights: ArrayLike | None, n: int) -> NDArray[np.float32] | None:
+    """Return weights as an array that has one for each of `n` sequences."""
+    if weights is None:
+        return None
+    values = np.asarray(weights, dtype=np.float32)
+    if values.shape != (n,):
+        raise ValueError(f"{n} sequences, but weights of shape {values.shape}")
+    if not ((values >= 0) & (values < np.inf)).all():
+        raise ValueError(f"a weight is {values[~((values >= 0) & (values < np.inf))][0]}, not a number of 0 or more")
+    return values
 
 
 def _options(preset: str, options: dict[str, Any]) -> TrainOptions:

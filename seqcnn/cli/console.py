@@ -54,9 +54,9 @@ class Reporter:
                 self.say(f"  {name}: {count:,}")
 
     @contextmanager
-    def progress(self, what: str, total: int | None = None) -> Iterator[Advance]:
+    def progress(self, what: str, total: int | None = None, unit: str = "sequences") -> Iterator[Advance]:
         """Show how far a long work is, with rate and time left."""
-        with Advance(self, what, total) as advance:
+        with Advance(self, what, total, unit) as advance:
             yield advance
 
 
@@ -67,9 +67,10 @@ def changed(counts: Counter[str]) -> dict[str, int]:
 
 
 class Advance:
-    """A progress line: sequences done, rate, time left."""
+    """A progress line: units done, rate, time left."""
 
-    def __init__(self, reporter: Reporter, what: str, total: int | None) -> None:
+    def __init__(self, reporter: Reporter, what: str, total: int | None, unit: str = "sequences") -> None:
+        self._unit = unit
         columns: list[Any] = [TextColumn("{task.description}")]
         if total is not None:
             columns += [BarColumn(bar_width=24), MofNCompleteColumn()]
@@ -93,7 +94,7 @@ class Advance:
     def to(self, completed: int, description: str | None = None) -> None:
         """Move to this many."""
         task = self._progress.tasks[0]
-        rate = f"{task.speed:,.0f} sequences/s" if task.speed else ""
+        rate = f"{task.speed:,.0f} {self._unit}/s" if task.speed else ""
         self._progress.update(self._task, completed=completed, description=description or task.description, rate=rate)
 
     def by(self, n: int) -> None:
@@ -114,14 +115,29 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     for target, values in metrics.items():
         rows.append(("target", target))
         for name, value in values.items():
-            if isinstance(value, Mapping):
-                shown = f"{value['value']:.4f}  ({value['low']:.4f} to {value['high']:.4f})"
-            elif isinstance(value, float):
-                shown = f"{value:.4g}"
+            if name == "confusion":
+                rows.append(("  true class", "taken for"))
+                rows += [(f"    {truth}", _taken_for(counts)) for truth, counts in value.items()]
+            elif name == "classes":
+                for called, of_class in value.items():
+                    rows += [(f"  {metric} of {called}", _shown(of_class[metric])) for metric in ("auroc", "auprc")]
             else:
-                shown = f"{value:,}" if isinstance(value, int) else str(value)
-            rows.append((f"  {name}", shown))
+                rows.append((f"  {name}", _shown(value)))
     return align(rows)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{value['value']:.4f}  ({value['low']:.4f} to {value['high']:.4f})"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _taken_for(counts: Mapping[str, int]) -> str:
+    """Say how many examples of a class are taken for which, most first."""
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{n:,} {name}" for name, n in ordered if n) or "0"
 
 
 def folds_table(summary: Mapping[str, Mapping[str, Any]]) -> str:

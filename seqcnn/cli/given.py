@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from seqcnn.cli.console import Reporter
 from seqcnn.dataset.negatives import METHODS, NegativeOptions
+from seqcnn.dataset.prepare_options import COLUMNS, PrepareOptions
 from seqcnn.dataset.sources import ReadOptions
 from seqcnn.errors import UsageError
+from seqcnn.processes import place
 
 if TYPE_CHECKING:
     from seqcnn.models.modelfile import Model
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def reporter(given: Mapping[str, Any]) -> Reporter:
     """Return who speaks to the user."""
-    return Reporter(given["quiet"], given["verbose"])
+    return Reporter(given["quiet"] or not place().leads, given["verbose"])
 
 
 def reading(given: Mapping[str, Any]) -> ReadOptions:
@@ -34,6 +36,33 @@ def reading(given: Mapping[str, Any]) -> ReadOptions:
         label_pattern=given.get("label_pattern"),
         likely_targets=given.get("likely_targets", ()),
         usual_length=given.get("usual_length"),
+        weight_column=given.get("weight_column"),
+        task=given.get("task"),
+        classes=given.get("classes", ()),
+        prepare=preparing(given),
+    )
+
+
+def preparing(given: Mapping[str, Any]) -> PrepareOptions | None:
+    """Return what is made of the targets of an in-vitro assay.
+
+    Raises
+    ------
+    UsageError
+        If an option is said that the assay has no use for.
+    """
+    assay = given.get("prepare")
+    uses = {"power": ("rnacompete", "pbm"), "bias": ("pbm",), "bias_slope": ("pbm",), "rounds": ("selex",)}
+    for name, assays in uses.items():
+        judged = name == "bias" and assay is None and given.get("by_model")  # predictions are multiplied by it
+        if given.get(name) is not None and assay not in assays and not judged:
+            raise UsageError(f"--{name.replace('_', '-')} goes with --prepare {' or '.join(assays)}")
+    if given.get("bias_slope") is not None and not given.get("bias"):
+        raise UsageError("--bias-slope goes with --bias")
+    if assay is None:
+        return None
+    return PrepareOptions(
+        assay, given.get("bias") or (), given.get("bias_slope"), given.get("power"), given.get("rounds") or "each"
     )
 
 
@@ -49,23 +78,28 @@ def reading_for(model: Model, given: Mapping[str, Any], report: Reporter) -> Rea
         raise UsageError(f"the model reads {model.alphabet.upper()}, but --alphabet says {given['alphabet']}")
     if given["length"] is None and model.length is not None and given["genome"] is not None:
         report.say(f"windows of {model.length} bp, as in training")
-    known = {"alphabet": model.alphabet, "usual_length": model.length, "likely_targets": model.target_names}
+    known = {
+        "alphabet": model.alphabet,
+        "usual_length": model.length,
+        "likely_targets": model.target_columns,
+        "by_model": True,
+        "task": model.task,
+        "classes": model.target_names if model.task == "multiclass" else (),
+    }
     return reading({**given, **known})
 
 
-def negatives(given: Mapping[str, Any], task: str | None = None) -> NegativeOptions:
-    """Return which negatives are made: by themselves none for a model that predicts numbers."""
-    method = given["negatives"]
-    if method is None and task == "regression":
-        method = "none"
-    return NegativeOptions(method, given["negatives_ratio"], given["seed"])
+def negatives(given: Mapping[str, Any]) -> NegativeOptions:
+    """Return which negatives are made."""
+    return NegativeOptions(given["negatives"], given["negatives_ratio"], given["seed"])
 
 
 def input_paths(data: tuple[str, ...], given: Mapping[str, Any]) -> list[str | None]:
     """Return all files that a command reads, for the record."""
     method = given.get("negatives")
     from_file = method if method is not None and method not in METHODS else None
-    return [*data, given.get("genome"), from_file, given.get("split_file"), given.get("motifs")]
+    bias = [path for path in given.get("bias") or () if path != COLUMNS]
+    return [*data, *bias, given.get("genome"), from_file, given.get("split_file"), given.get("motifs")]
 
 
 def set_rule(model: Model, rule: str | None) -> None:

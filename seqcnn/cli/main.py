@@ -17,7 +17,9 @@ from typing import Any, Final, NoReturn
 import click
 
 from seqcnn.cli import commands
+from seqcnn.cli.together import let_the_first_speak
 from seqcnn.errors import Interrupted, SeqcnnError
+from seqcnn.processes import place
 from seqcnn.version import __version__
 
 ORDER: Final = ("encode", "train", "evaluate", "predict", "info")
@@ -90,10 +92,10 @@ def run(arguments: list[str]) -> int:
             cli.invoke(context)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        click.echo("seqcnn: interrupted", err=True)
+        _say_stopped("interrupted")
         return INTERRUPTED
     except Interrupted as stop:
-        click.echo(f"seqcnn: {stop}", err=True)
+        _say_stopped(str(stop))
         return stop.exit_code
     except Exception as error:
         if "--debug" in arguments and not isinstance(error, QUIET):
@@ -135,5 +137,13 @@ def _report(error: Exception) -> int:
     return 1
 
 
+def _say_stopped(message: str) -> None:
+    if place().leads:
+        click.echo(f"seqcnn: {message}", err=True)
+
+
 def _say(message: str) -> None:
-    click.echo("seqcnn: error: " + " ".join(message.split()), err=True)
+    let_the_first_speak()
+    ours = place()
+    who = "" if ours.leads else f"process {ours.rank} of {ours.size}: "
+    click.echo(f"seqcnn: error: {who}" + " ".join(message.split()), err=True)

@@ -113,6 +113,13 @@ def labels(*, by_model: bool = False) -> Callable[[F], F]:
             help="Regular expression whose first group is the label in a FASTA header, such as 'class:([01])'.",
         ),
         option(
+            "--weight-column",
+            metavar="COLUMN",
+            help="Column that says how much each example counts, 0 or more: of a table, or of regions by number or as "
+            "score, signalValue, pValue, qValue.",
+            show_default="all alike",
+        ),
+        option(
             "--negatives",
             metavar="METHOD|FILE",
             help="dinucleotide (exact shuffles), gc (genomic windows of like GC), flank (windows beside the peaks), "
@@ -126,7 +133,52 @@ def labels(*, by_model: bool = False) -> Callable[[F], F]:
             metavar="R",
             help="Negatives made for each positive.",
         ),
+        *preparing(by_model=by_model),
     )
+
+
+def preparing(*, by_model: bool) -> list[Callable[[F], F]]:
+    """What is made of the targets of an in-vitro assay."""
+    by_itself = "; a model that was trained so is judged on the scale of the assay without it" * by_model
+    return [
+        option(
+            "--prepare",
+            type=click.Choice(["rnacompete", "pbm", "selex"]),
+            help="Make targets of rnacompete (intensities clamped at the 99.95th percentile), of pbm (microarray: "
+            "square root) or of selex (the reads of rounds, a file each, the first round first): mean 0 and variance "
+            f"1, or rounds{by_itself}.",
+        ),
+        option(
+            "--power",
+            type=click.FloatRange(0, 1, min_open=True),
+            metavar="P",
+            help="Power that intensities are raised to: the lower, the less the brightest probes rule.",
+            show_default="1 for rnacompete, 0.5 for pbm",
+        ),
+        option(
+            "--bias",
+            metavar="FILE,...",
+            callback=csv,
+            help="Arrays of other proteins on the same probes, tables like DATA, from whose median the bias of each "
+            "probe is taken"
+            + (", to multiply predictions by" if by_model else " and divided out (pbm)")
+            + "; 'columns': the other target columns.",
+        ),
+        option(
+            "--bias-slope",
+            type=click.FloatRange(0, 1),
+            metavar="S",
+            help="Power of the bias that is divided out: 1 in full, as DeepBind does.",
+            show_default="as in training" if by_model else "fitted to DATA",
+        ),
+        option(
+            "--rounds",
+            type=click.Choice(["each", "order"]),
+            help="Targets of selex: each (one a round, whether a sequence was read in it) or order (the mean round of "
+            "its reads, 0 to 1).",
+            show_default="each",
+        ),
+    ]
 
 
 def seed() -> Callable[[F], F]:

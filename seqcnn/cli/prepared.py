@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seqcnn.cli import given as options_given
+from seqcnn.cli.streaming import find_streamed, read_streamed
 from seqcnn.dataset.build import Built, load
 from seqcnn.dataset.examples import Examples
-from seqcnn.dataset.sources import Tally
+from seqcnn.dataset.sources import ReadOptions, Tally
 from seqcnn.dataset.split import Split, SplitOptions, assign
 from seqcnn.models import architectures
 from seqcnn.models import device as devices
+from seqcnn.training.digest import digest
+from seqcnn.training.metrics import SCORE_NAMES
 from seqcnn.training.options import TrainOptions
 from seqcnn.training.start import Start
-from seqcnn.training.train import check, count_classes, find_task
+from seqcnn.training.targets import count_classes, find_task
+from seqcnn.training.train import check, check_streamed
 
 if TYPE_CHECKING:
     import torch
 
     from seqcnn.cli.console import Reporter
+    from seqcnn.dataset.streamed import Streamed
+    from seqcnn.models.modelfile import Model
 
-METRICS = {"binary": "AUROC", "regression": "Pearson", "poisson": "Pearson", "multiclass": "AUROC"}
-"""What the validation score of each task is called."""
+
+MOST_CLASSES = 10
+"""Classes whose examples are counted in a message; more would be too long a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,8 @@ class Prepared:
     tally : Tally
     start : Start
         What training begins from.
+    streamed : Streamed or None
+        What is trained on where that is not in memory; `examples` are then few that stand for it.
     """
 
     examples: Examples
@@ -51,20 +62,53 @@ class Prepared:
     device: torch.device
     tally: Tally
     start: Start
+    streamed: Streamed | None = None
 
     @property
     def metric(self) -> str:
         """Name of the validation score."""
-        return METRICS[self.task]
+        return SCORE_NAMES[self.task]
+
+    @property
+    def target_names(self) -> list[str]:
+        """Names of what is predicted: the targets, or the classes."""
+        return list(self.built.class_names) or self.built.target_names
+
+    @property
+    def n_scores(self) -> int | None:
+        """The number of classes, where there are such."""
+        return len(self.target_names) if self.task == "multiclass" else None
+
+    @property
+    def class_column(self) -> str:
+        """What the column of classes is called, where there are such."""
+        return self.built.target_names[0]
+
+    def identity(self, options: TrainOptions) -> dict[str, Any]:
+        """Return what the result depends on beside the examples that are trained on."""
+        return asdict(options) | {
+            "alphabet": self.built.alphabet,
+            "length": self.built.length,
+            "names of targets": [*self.built.target_names, *self.target_names],
+            "preparation of targets": self.built.preparation,
+            "data": digest(self.examples) if self.streamed is None else self.streamed.digest,
+        }
 
     def record(self) -> dict[str, Any]:
         """Return what run.json says of the data and the machine."""
         return {
             "device": devices.describe(self.device),
+            "in_memory": self.streamed is None,
             "negatives": self.built.negatives,
             "counts": dict(self.tally.counts) | {f"split: {name}": n for name, n in self.split.counts.items()},
             "notes": self.tally.notes + self.split.notes,
+            "preparation": self.built.preparation,
         }
+
+    def describe_targets(self, model: Model) -> None:
+        """Put in a model what was done to the targets that it was trained on."""
+        if self.built.preparation is not None:
+            model.training["preparation"] = self.built.preparation
 
 
 def set_machine(given: Mapping[str, Any], options: TrainOptions) -> torch.device:
@@ -72,7 +116,9 @@ def set_machine(given: Mapping[str, Any], options: TrainOptions) -> torch.device
     architectures.check(options.architecture)
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
-    return devices.find(given["device"])
+    device = devices.find(given["device"])
+    devices.check_precision(options.precision, device)
+    return device
 
 
 def prepare(
@@ -91,7 +137,6 @@ def prepare(
     """
     tally = Tally()
     reading = options_given.reading(given)
-    examples, built = load(data, reading, options_given.negatives(given, options.task), tally)
     splitting = SplitOptions(
         given["valid_chroms"] or (),
         given["test_chroms"] or (),
@@ -100,12 +145,16 @@ def prepare(
         given["split_file"],
     )
     start = start or Start()
+    if (path := find_streamed(data, given, report)) is not None:
+        return _prepare_streamed(path, reading, splitting, options, device, report, start)
+    examples, built = load(data, reading, options_given.negatives(given), tally)
     start.check_alphabet(built.alphabet)
     both = options.reads_both_strands(built.alphabet)
-    split = assign(examples, splitting, both_strands=both, seed=options.seed)
-    task = options.task or (find_task(examples.targets) if examples.targets is not None else "binary")
-    check(examples, split, options, task)
-    _announce(report, devices.describe(device), examples, split, task)
+    task = options.task or built.task
+    task = task or (find_task(examples.targets) if examples.targets is not None else "binary")
+    split = assign(examples, splitting, both_strands=both, seed=options.seed, multiclass=task == "multiclass")
+    check(examples, split, options, task, built.class_names)
+    _announce(report, devices.describe(device), examples, split, task, built.class_names)
     report.notes(tally)
     report.counts(tally)
     for note in split.notes:
@@ -113,13 +162,44 @@ def prepare(
     return Prepared(examples, built, split, task, both, device, tally, start)
 
 
-def _announce(report: Reporter, device: str, examples: Examples, split: Split, task: str) -> None:
+def _prepare_streamed(
+    path: str,
+    reading: ReadOptions,
+    splitting: SplitOptions,
+    options: TrainOptions,
+    device: torch.device,
+    report: Reporter,
+    start: Start,
+) -> Prepared:
+    """Do what :func:`prepare` does for a dataset that is read in blocks."""
+    tally = Tally()
+    streamed, built = read_streamed(path, reading, splitting, options, report, tally)
+    start.check_alphabet(built.alphabet)
+    known = streamed.everything.sketch()
+    assert known.targets is not None
+    task = options.task or built.task or find_task(known.targets)
+    check_streamed(streamed, options, task, built.class_names)
+    parts = [f"{name} {n:,}" for name, n in streamed.counts.items() if n]
+    report.say(f"device {devices.describe(device)}; {'; '.join(parts)}; read in blocks")
+    report.notes(tally)
+    report.counts(tally)
+    for note in streamed.notes:
+        report.say(note)
+    split = Split(np.zeros(0, dtype=object), streamed.counts, streamed.notes)
+    both = options.reads_both_strands(built.alphabet)
+    return Prepared(known, built, split, task, both, device, tally, start, streamed)
+
+
+def _announce(
+    report: Reporter, device: str, examples: Examples, split: Split, task: str, class_names: tuple[str, ...]
+) -> None:
     """Say on what machine and on how many examples of each class."""
     assert examples.targets is not None
     parts = []
     for part in ("train", "valid", "test"):
         rows = split.rows(part)
         if len(rows):
-            of_each = f" ({count_classes(examples.targets[rows])})" if task == "binary" else ""
+            counted = task in ("binary", "multiclass") and len(class_names) <= MOST_CLASSES
+            of_each = f" ({count_classes(examples.targets[rows], class_names)})" if counted else ""
             parts.append(f"{part} {len(rows):,}{of_each}")
     report.say(f"device {device}; {'; '.join(parts)}")

@@ -48,9 +48,13 @@ class Record:
         """Put entries in."""
         self.content |= entries
 
+    def inputs(self) -> list[dict[str, str | None]]:
+        """Return path and sha256 of each input file, in order."""
+        return [{"path": str(path), "sha256": sha256(path)} for path in self._paths if path]
+
     def finish(self) -> dict[str, Any]:
         """Return the record with the inputs' sha256 and the time taken."""
-        self.content["inputs"] = [{"path": str(path), "sha256": sha256(path)} for path in self._paths if path]
+        self.content["inputs"] = self.inputs()
         self.content["seconds"] = round(time.perf_counter() - self._began, 3)
         return self.content
 
@@ -66,14 +70,15 @@ def sha256(path: str | PathLike[str]) -> str | None:
 def write_json(content: Mapping[str, Any], path: str | PathLike[str]) -> None:
     """Write JSON under its name when it is whole; NaN and infinity become null."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return what JSON can hold: keys as text, NaN and infinity as None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

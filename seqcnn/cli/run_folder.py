@@ -9,6 +9,7 @@ from typing import Any
 from seqcnn.cli.record import Record, write_json
 from seqcnn.formats.output import atomic_path
 from seqcnn.models.modelfile import FILE_NAME, Model, save
+from seqcnn.processes import place
 from seqcnn.training.history import History
 
 COLUMNS = ("epoch", "member", "training_loss", "validation_loss", "validation_score", "seconds", "sequences_per_second")
@@ -17,7 +18,7 @@ COLUMNS = ("epoch", "member", "training_loss", "validation_loss", "validation_sc
 def write_run(
     folder: Path, model: Model, histories: Sequence[History], metrics: Mapping[str, Any], record: Record
 ) -> None:
-    """Write model, history, metrics and record: what is large, and worth most, first.
+    """Write model, history, metrics and record: what is large, and worth most, first. One of several processes does.
 
     Parameters
     ----------
@@ -28,6 +29,8 @@ def write_run(
     metrics : mapping
     record : Record
     """
+    if not place().leads:
+        return
     save(model, folder / FILE_NAME)
     several = len(histories) > 1
     lines = ["\t".join(("fold", *COLUMNS) if several else COLUMNS)]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from seqcnn.cli import options
-from seqcnn.errors import InputError
 from seqcnn.training.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -147,9 +145,9 @@ def network(*, members: bool = True) -> Callable[[F], F]:
         ),
         options.option(
             "--task",
-            type=click.Choice(["binary", "regression"]),
-            help="What the targets are.",
-            show_default="binary if all are 0 or 1",
+            type=click.Choice(["binary", "regression", "poisson", "multiclass"]),
+            help="What the targets are: 0 and 1, numbers, counts, or names of classes.",
+            show_default="binary if all are 0 or 1, else regression",
         ),
     )
 
@@ -250,13 +248,45 @@ def course(*, patience: bool = True) -> Callable[[F], F]:
             if patience
             else []
         ),
-        options.option(
-            "--balance/--no-balance", default=True, help="Weigh both classes alike, whatever their numbers."
-        ),
+        options.option("--balance/--no-balance", default=True, help="Weigh all classes alike, whatever their numbers."),
         options.option(
             "--resample/--no-resample",
             default=True,
             help="Shuffle dinucleotide negatives afresh every epoch, or keep them.",
+        ),
+        options.option(
+            "--precision",
+            type=click.Choice(["float32", "bf16"]),
+            default="float32",
+            help="What is computed in: bf16 is faster on a CUDA device, and less exact.",
+        ),
+    )
+
+
+def reading() -> Callable[[F], F]:
+    """Whether examples are in memory."""
+    return options.stack(
+        options.option(
+            "--in-memory/--stream",
+            default=None,
+            help="Hold all examples in memory, or read an encoded dataset (.h5) in blocks, mixed, whatever its size.",
+            show_default="by its size and the free memory",
+        ),
+    )
+
+
+def keeping() -> Callable[[F], F]:
+    """How often unfinished work is saved, and whether it is gone on with."""
+    return options.stack(
+        options.option(
+            "--resume", is_flag=True, help="Go on with an unfinished run in --output; begin if there is none."
+        ),
+        options.option(
+            "--checkpoint-seconds",
+            type=click.FloatRange(min=0),
+            default=60.0,
+            metavar="S",
+            help="Time between two checkpoints; 0 for none but that of a run that is told to stop.",
         ),
     )
 
@@ -272,55 +302,6 @@ def folds(help: str, *, default: int | None = None, minimum: int = 2) -> Callabl
             help="Keep whole chromosomes, or near-duplicates and overlapping windows, in one fold.",
         ),
     )
-
-
-def config() -> Callable[[F], F]:
-    """--config."""
-    return options.option(
-        "--config",
-        metavar="YAML",
-        is_eager=True,
-        expose_value=False,
-        callback=_read_config,
-        help="File with options, such as a trial's of calibrate; what is said in the command comes first.",
-    )
-
-
-def _read_config(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Take the options of a YAML file as the defaults of this command.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or has an option that the command has not.
-    """
-    if value is None:
-        return
-    import yaml
-
-    from seqcnn.formats.output import describe
-
-    try:
-        content = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"is not YAML ({' '.join(str(error).split())})", value) from error
-    except OSError as error:
-        raise InputError(describe(error), value) from error
-    if not isinstance(content, dict):
-        raise InputError("does not hold options, one a line: name: value", value)
-    spelled = {
-        spelling.removeprefix("--"): str(each.name)
-        for each in ctx.command.params
-        if isinstance(each, click.Option)
-        for spelling in each.opts
-    }
-    defaults = {}
-    for name, given in content.items():
-        name = str(name).replace("_", "-")
-        if name not in spelled:
-            raise InputError(f"has the option {name!r}, which `{ctx.command_path}` has not", value)
-        defaults[spelled[name]] = ",".join(map(str, given)) if isinstance(given, list) else given
-    ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 
 def resolve(given: dict[str, Any]) -> TrainOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,20 +11,24 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
+from seqcnn.dataset.negatives import METHODS
 from seqcnn.formats.output import atomic_path
 from seqcnn.report.trials import draw_trials
-from seqcnn.training.calibrate import CalibrateOptions, Trial, rank
+from seqcnn.training.trials import CalibrateOptions, Trial, rank
 
 _NOT_OF_A_TRIAL: Final = (
-    *("trials", "search", "trial_epochs", "trial_filters", "best", "restarts", "keep"),
+    *("trials", "search", "trial_epochs", "trial_filters", "best", "restarts", "keep", "at_once"),
+    *("study", "lost_after", "resume", "checkpoint_seconds"),
     *("device", "threads", "quiet", "verbose", "steps", "epochs"),
 )
+_FILES: Final = ("genome", "negatives", "split_file", "bias")
+"""Options that may be names of files."""
 
 
 def write_trials(
     folder: Path, trials: Sequence[Trial], calibration: CalibrateOptions, given: Mapping[str, Any], metric: str
 ) -> None:
-    """Write trials.tsv, trials.png and trials/trial_N.yaml.
+    """Write trials.tsv, trials.png and trials/trial_N.yaml; of the latter remove those of other trials.
 
     Parameters
     ----------
@@ -50,6 +55,8 @@ def write_trials(
     with atomic_path(folder / "trials.tsv") as path:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "trials").mkdir(exist_ok=True)
+    for former in (folder / "trials").glob("trial_*.yaml"):
+        former.unlink()
     for trial in trials:
         with atomic_path(folder / "trials" / f"trial_{trial.number + 1:02d}.yaml") as path:
             path.write_text(_config(trial, calibration, given, metric), encoding="utf-8")
@@ -66,11 +73,8 @@ def _shown(value: Any) -> str:
 def _config(trial: Trial, calibration: CalibrateOptions, given: Mapping[str, Any], metric: str) -> str:
     """Return the options with which ``seqcnn train --config`` does this trial again."""
     at, mean = trial.best_checkpoint()
-    said = {
-        name.rstrip("_"): list(value) if isinstance(value, tuple) else value
-        for name, value in given.items()
-        if name not in _NOT_OF_A_TRIAL and value not in (None, ())
-    }
+    said = {name.rstrip("_"): _value(name, value) for name, value in given.items() if name not in _NOT_OF_A_TRIAL}
+    said = {name: value for name, value in said.items() if value not in (None, [])}
     if calibration.trial_filters is not None:
         said["n_filters"] = calibration.trial_filters
     said |= {name: value for name, value in trial.settings.items() if value is not None}
@@ -82,3 +86,11 @@ def _config(trial: Trial, calibration: CalibrateOptions, given: Mapping[str, Any
     }
     text: str = yaml.safe_dump({name.replace("_", "-"): value for name, value in said.items()}, sort_keys=True)
     return f"# Trial {trial.number + 1}: mean {metric} {mean:.4f} over {calibration.folds} folds.\n{text}"
+
+
+def _value(name: str, value: Any) -> Any:
+    """Return an option's value as YAML has it; files by their full paths, so that it does not matter where one is."""
+    if isinstance(value, tuple):
+        return [_value(name, each) for each in value]
+    is_file = name in _FILES and isinstance(value, str) and value not in METHODS and os.path.exists(value)
+    return os.path.abspath(value) if is_file else value

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from seqcnn.dataset.class_names import ClassNames, renumber
 from seqcnn.dataset.examples import Examples, join
 from seqcnn.dataset.negatives import METHODS, NegativeOptions, make_negatives
-from seqcnn.dataset.sources import ReadOptions, Source, Tally, read_all
+from seqcnn.dataset.preparer import Preparer, check_prepare, makes_targets
+from seqcnn.dataset.sources import ReadOptions, Source, Tally
 from seqcnn.errors import InputError, UsageError
 
 
@@ -29,6 +30,9 @@ class Sink(Protocol):
 
     def renumber(self, places: NDArray[np.float32]) -> None:
         """Give every target, which is the number of a class, its place instead."""
+
+    def retarget(self, targets: NDArray[np.float32]) -> None:
+        """Give the examples other targets, shape (n, n_targets)."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,11 @@ class Memory:
             assert part.targets is not None
             self.parts[i] = part.with_targets(renumber(part.targets, places))
 
+    def retarget(self, targets: NDArray[np.float32]) -> None:
+        """Give the examples other targets."""
+        for i, part in enumerate(self.parts):
+            self.parts[i], targets = part.with_targets(targets[: len(part)]), targets[len(part) :]
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -70,6 +79,8 @@ class Built:
         What the targets are, where options or datasets say so.
     class_names : tuple of str
         The names of classes, if the targets are their numbers.
+    preparation : dict or None
+        What was done to the targets, see :class:`seqcnn.dataset.preparation.Preparation`.
     """
 
     target_names: list[str]
@@ -79,6 +90,7 @@ class Built:
     labelled: bool
     task: str | None = None
     class_names: tuple[str, ...] = ()
+    preparation: dict[str, Any] | None = None
 
 
 def open_sources(
@@ -97,6 +109,7 @@ def open_sources(
         raise UsageError(f"--length must be at least 1 bp, not {reading.length}")
     sources: list[Source] = []
     classes = ClassNames(reading.classes)
+    label = None if makes_targets(reading) else label
     try:
         for path in paths:
             sources.append(Source(path, reading, tally, label=label, keep_empty=keep_empty, classes=classes))
@@ -106,6 +119,7 @@ def open_sources(
                 )
         _refuse_idle(reading, sources)
         _note_weights(sources, tally)
+        check_prepare(sources, reading)
     except BaseException:
         _close(sources)
         raise
@@ -176,7 +190,8 @@ def collect(
         raise UsageError("standard input (-) can be read only once")
     classes, n_given = _Classes(), 0
     try:
-        for chunk in read_all(sources):
+        preparer = Preparer(sources, reading, tally)
+        for chunk in preparer.read():
             classes.look(chunk)
             sink.append(chunk)
             n_given += len(chunk)
@@ -184,6 +199,7 @@ def collect(
         _close(sources)
     if not n_given:
         raise InputError("holds no sequence with a letter in it", sources_path([source.path for source in sources]))
+    preparation = preparer.finish(sink)
     method = _method(options, sources, classes, tally)
     class_names = _number_classes(sources, sink)
     target_names = sources[0].target_names
@@ -209,6 +225,7 @@ def collect(
         all(source.labelled for source in sources),
         _task(sources, reading),
         class_names,
+        preparation,
     )
 
 
@@ -292,9 +309,9 @@ class _Classes:
 def _method(options: NegativeOptions, sources: Sequence[Source], classes: _Classes, tally: Tally) -> str:
     """Decide which negatives to make."""
     task = _task(sources, sources[0].options)
-    if task not in (None, "binary"):
-        if options.method not in (None, "none"):
-            raise UsageError(f"--negatives {options.method} makes a 0/1 target, but the task is {task}")
+    if task == "multiclass" and options.method not in (None, "none"):
+        raise UsageError(f"--negatives {options.method} makes a 0/1 target, but {sources[0].path} has classes")
+    if task not in (None, "binary") and options.method is None:
         return "none"
     if options.method is not None:
         made = options.method in METHODS and options.method != "none"

@@ -66,7 +66,7 @@ def duplicate_groups(sequences: Ragged, both_strands: bool) -> NDArray[np.int64]
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    first, identity = _identical(sequences, both_strands)
+    first, identity = identical(sequences, both_strands)
     common = _common_words(sequences, first, both_strands)
     entries = _sketches(sequences, first, both_strands, common)
     label = np.arange(len(sequences))
@@ -115,7 +115,7 @@ def keep_together(split: NDArray[Any], groups: NDArray[np.integer]) -> tuple[NDA
     return parts[winner], int(np.count_nonzero(winner != part))
 
 
-def _identical(sequences: Ragged, both_strands: bool) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def identical(sequences: Ragged, both_strands: bool) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first row of each set of identical sequences, and the set of each sequence."""
     hashes = np.empty(len(sequences), dtype=np.uint64)
     complement = reverse_complement(np.array([4, 3, 2, 1, 0], dtype=np.uint8)).astype(np.int64)

@@ -25,6 +25,8 @@ class PrepareOptions:
         estimated from (pbm); empty for none.
     slope : float or None
         Exponent of the bias, see :func:`seqcnn.dataset.probe_bias.bias_slope`; None: estimated.
+    power : float or None
+        What intensities are raised to; None: as :data:`seqcnn.dataset.intensities.POWERS` says.
     rounds : {"each", "order"}
         What the targets of SELEX reads are, see :mod:`seqcnn.dataset.selex`.
     """
@@ -32,4 +34,5 @@ class PrepareOptions:
     assay: str
     bias: tuple[str, ...] = ()
     slope: float | None = None
+    power: float | None = None
     rounds: str = "each"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -101,7 +102,7 @@ class ProbeLevels:
 
     def _rows(self, sequences: Ragged, *, add: bool = False) -> NDArray[np.intp]:
         data, bounds = sequences.data.tobytes(), sequences.offsets.tolist()
-        keys = [data[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        keys = [data[a:b] for a, b in pairwise(bounds)]
         row = self._row
         found = [row.setdefault(key, len(row)) for key in keys] if add else [row.get(key, -1) for key in keys]
         return np.array(found, dtype=np.intp)

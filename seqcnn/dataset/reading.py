@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from seqcnn.dataset.prepare_options import PrepareOptions
+
 FORMATS: Final = ("auto", "fasta", "fastq", "bed", "table", "h5")
 
 
@@ -42,6 +44,8 @@ class ReadOptions:
         Whether tables have one; None: found out.
     label_pattern : str or None
         Regular expression whose first group is the label in a FASTA header.
+    prepare : PrepareOptions or None
+        What is made of the targets of an in-vitro assay; None: they are taken as they are.
     """
 
     format: str = "auto"
@@ -59,6 +63,7 @@ class ReadOptions:
     weight_column: str | None = None
     task: str | None = None
     classes: tuple[str, ...] = ()
+    prepare: PrepareOptions | None = None
 
 
 @dataclass(slots=True)

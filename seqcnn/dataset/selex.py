@@ -34,7 +34,7 @@ def round_names(paths: Sequence[str]) -> list[str]:
     names = []
     for path in paths:
         name = PurePath(path).name
-        while name.lower().endswith(_SUFFIXES) and PurePath(name).stem:
+        while PurePath(name).suffix.lower() in _SUFFIXES:
             name = PurePath(name).stem
         names.append(name)
     return names if len(set(names)) == len(names) else [f"round_{i}" for i in range(len(names))]
@@ -90,7 +90,7 @@ def merge_rounds(rounds: Sequence[Sequence[Examples]], targets: str) -> tuple[Ex
     Returns
     -------
     examples : Examples
-        The different sequences in order of appearance, under the name of their first read; weights are numbers of reads.
+        The different sequences in order of appearance, named as their first reads; weights are numbers of reads.
     counts : ndarray of int64, shape (n, n_rounds)
     """
     reads = join([chunk for chunks in rounds for chunk in chunks])

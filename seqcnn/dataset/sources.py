@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,8 @@ class Source:
         Whether the examples have weights.
     task : str or None
         What an encoded dataset says that its targets are.
+    preparation : dict or None
+        What an encoded dataset says was done to its targets, see :mod:`seqcnn.dataset.preparation`.
     peaks : Windows or None
         Regions as the file gives them, once they are read, where the examples are windows around their centres.
     """
@@ -89,6 +92,7 @@ class Source:
         self.has_classes = label is not None and options.task == "multiclass"
         self.weighted = False
         self.task: str | None = None
+        self.preparation: dict[str, Any] | None = None
         self.peaks: Windows | None = None
         self.length: int | None = None
         self.placed = False
@@ -128,7 +132,7 @@ class Source:
         self._chunks = dataset.chunks()
         if self.label is None:
             return
-        self.task = dataset.task
+        self.task, self.preparation = dataset.task, dataset.preparation
         if dataset.class_names and self.options.task not in (None, "multiclass"):
             what = f"{len(dataset.class_names)} classes ({', '.join(dataset.class_names[:10])})"
             raise InputError(f"the targets are {what}, not those of a {self.options.task} task", self.path)

@@ -171,14 +171,15 @@ def _by_chromosome(split: Split, examples: Examples, options: SplitOptions) -> N
 
 
 def _from_column(column: NDArray[Any]) -> NDArray[Any]:
-    part = np.array([_part(value) for value in column.tolist()], dtype=object)
+    part = np.array([part_of_word(value) for value in column.tolist()], dtype=object)
     unknown = [value for value, known in zip(column.tolist(), part.tolist(), strict=True) if known is None]
     if unknown:
         raise InputError(f"the split column says {unknown[0]!r}", hint="it may say train, valid or test")
     return part
 
 
-def _part(value: str) -> str | None:
+def part_of_word(value: str) -> str | None:
+    """Return the part that a word means: "" for an empty one, None for any other."""
     value = value.strip().lower()
     value = _ALIASES.get(value, value)
     return value if value in PARTS or not value else None
@@ -192,7 +193,7 @@ def _from_file(examples: Examples, path: str | PathLike[str]) -> NDArray[Any]:
             cells = line.decode("utf-8", "replace").rstrip("\r\n").split("\t")
             if not any(cells):
                 continue
-            part = _part(cells[-1])
+            part = part_of_word(cells[-1])
             if len(cells) != 2 or not part:
                 raise InputError(f"{cells!r} is not a name and train, valid or test, separated by a tab", shown, number)
             if parts.setdefault(cells[0], part) != part:

@@ -17,7 +17,8 @@ one_hot             uint8 (n, 4, length)     on request, for other tools; rows A
 
 Attributes: ``format``, ``version``, ``alphabet``, ``padding``, ``target_names`` and ``provenance`` (JSON);
 ``window_length`` (bp) where windows were cut around summits or midpoints; ``task`` where it was said; ``class_names``
-(JSON) where the target is the number of a class. A file that holds ``one_hot`` alone, with or without ``targets``, is
+(JSON) where the target is the number of a class; ``preparation`` (JSON) where targets were changed, see
+:mod:`seqcnn.dataset.preparation`. A file that holds ``one_hot`` alone, with or without ``targets``, is
 read too.
 """
 
@@ -159,8 +160,17 @@ class DatasetWriter:
             rows = slice(start, start + CHUNK)
             targets[rows] = renumber(targets[rows], places)
 
+    def retarget(self, targets: NDArray[np.float32]) -> None:
+        """Give the examples other targets, shape (n, n_targets)."""
+        self._file["targets"][:] = targets
+
     def finish(
-        self, provenance: dict[str, Any], *, task: str | None = None, class_names: Sequence[str] | None = None
+        self,
+        provenance: dict[str, Any],
+        *,
+        task: str | None = None,
+        class_names: Sequence[str] | None = None,
+        preparation: dict[str, Any] | None = None,
     ) -> None:
         """Write how the dataset came about, and what is known of its targets."""
         self._file.attrs["provenance"] = json.dumps(provenance)
@@ -168,6 +178,8 @@ class DatasetWriter:
             self._file.attrs["task"] = task
         if class_names is not None:
             self._file.attrs["class_names"] = json.dumps(list(class_names))
+        if preparation is not None:
+            self._file.attrs["preparation"] = json.dumps(preparation)
 
     def _column(self, name: str, dtype: np.dtype[Any], *, shape: tuple[int, ...] = ()) -> None:
         per_row = max(1, int(np.prod(shape, dtype=np.int64))) * dtype.itemsize
@@ -255,6 +267,7 @@ class Dataset:
                 task = file.attrs.get("task")
                 self.task = None if task is None else str(task)
                 self.class_names: list[str] = json.loads(file.attrs.get("class_names", "[]"))
+                self.preparation: dict[str, Any] | None = json.loads(file.attrs.get("preparation", "null"))
                 if n_targets and len(self.target_names) != n_targets:
                     raise InputError(f"names {len(self.target_names)} targets, but holds {n_targets}", self.path)
         except (OSError, KeyError, ValueError, TypeError) as error:
@@ -299,6 +312,15 @@ class Dataset:
 
     def __len__(self) -> int:
         return self.n_examples
+
+    def size(self) -> tuple[int, int]:
+        """Return the number of letters, and of examples."""
+        try:
+            with h5py.File(self.path, "r") as file:
+                n, _, length = file["one_hot"].shape if "codes" not in file else (0, 0, 0)
+                return int(n * length or file["codes"].shape[0]), len(self)
+        except (OSError, KeyError, ValueError) as error:
+            self._damaged(error)
 
     def chunks(self, size: int = CHUNK) -> Iterator[Examples]:
         """Yield the examples, `size` at a time, in constant memory."""

@@ -60,6 +60,23 @@ def _encoded(file: h5py.File, rows: slice, names: dict[str, NDArray[Any]]) -> Ex
     )
 
 
+def read_bare(file: h5py.File, rows: slice) -> Examples:
+    """Return examples without their names, places and parts, which a fit has no use for.
+
+    Raises
+    ------
+    KeyError, ValueError, IndexError
+        If the columns of the file do not go together.
+    """
+    if "codes" not in file:
+        return _one_hot_only(file, rows)
+    sequences = _rows(file, "codes", "offsets", rows)
+    if sequences.data.max(initial=0) > N_CODE:
+        raise ValueError(f"code {sequences.data.max()} is not a letter")
+    nameless = Ragged(np.zeros(0, dtype=np.uint8), np.zeros(len(sequences) + 1, dtype=np.int64))
+    return Examples(sequences, nameless, _targets(file, rows), file["origin"][rows], weights=_weights(file, rows))
+
+
 def _one_hot_only(file: h5py.File, rows: slice) -> Examples:
     """Return examples; a column that is not exactly one base is N."""
     array = file["one_hot"][rows]

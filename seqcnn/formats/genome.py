@@ -41,6 +41,10 @@ def _letters() -> bytes:
 
 
 _TABLE: Final = _letters()
+_MASKED_TABLE: Final = bytes(
+    N_CODE if bytes([i]).islower() and code != INVALID else code for i, code in enumerate(_TABLE)
+)
+"""The same, lower case read as N."""
 
 
 class Genome:
@@ -56,6 +60,8 @@ class Genome:
     index_folder : str or path, optional
         Where the index is; beside the FASTA unless said. An index that cannot be written there is made in a temporary
         folder.
+    soft_mask : bool
+        Read lower case as N.
 
     Attributes
     ----------
@@ -72,8 +78,11 @@ class Genome:
         If the file cannot be read or is not a FASTA of lines of equal length with unique names.
     """
 
-    def __init__(self, path: str | PathLike[str], index_folder: str | PathLike[str] | None = None) -> None:
+    def __init__(
+        self, path: str | PathLike[str], index_folder: str | PathLike[str] | None = None, *, soft_mask: bool = False
+    ) -> None:
         self.path = os.fspath(path)
+        self._table = _MASKED_TABLE if soft_mask else _TABLE
         self.notes: list[str] = []
         self.n_ambiguous = 0
         self._closing = ExitStack()
@@ -176,7 +185,7 @@ class Genome:
     def _read(self, windows: Windows, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the codes of windows, which lie in these bytes of the file, end to end, all on the plus strand."""
         spans = self._spans(first, last)
-        codes = np.frombuffer(b"".join(spans).translate(_TABLE, b"\r\n"), dtype=np.uint8)
+        codes = np.frombuffer(b"".join(spans).translate(self._table, b"\r\n"), dtype=np.uint8)
         bounds = offsets_of(windows.end - windows.start)
         if len(codes) != bounds[-1]:
             raise InputError("the lines of a sequence differ in length, or the file changed meanwhile", self.path)

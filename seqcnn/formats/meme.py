@@ -68,7 +68,7 @@ def parse(lines: Sequence[str], path: str) -> list[Motif]:
             state.alphabet = _alphabet(line, numbered, path, number)
         elif line.startswith("Background letter frequencies"):
             state.background = _background(numbered, state.alphabet, path, number)
-        elif line.startswith("MOTIF"):
+        elif re.match(r"MOTIF(\s|$)", line):
             state.close()
             state.names, state.named_at = _names(line, path, number), number
         elif line.startswith("letter-probability matrix"):

@@ -3,7 +3,7 @@
 Gupta et al. 2007 (doi:10.1186/gb-2007-8-2-r24), with the complete scores of Tanaka et al. 2011
 (doi:10.1093/bioinformatics/btr257) that are the default of the MEME suite: a column of the query beside the target gets
 the median score of that column against all target columns. Details, such as the binning, are those of the MEME suite's
-tomtom; it adds a pseudocount to motifs (since version 4.12), which is not done here.
+tomtom; its newer versions add a pseudocount of 0.1 to every motif, which is not done here.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ def binned_scores(
 def benjamini_hochberg(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return q-values, each at most 1: the least of p * n / rank over all p that are at least as large."""
     order = np.argsort(p)
-    steps = p[order] * len(p) / np.arange(1, len(p) + 1)
+    steps = p[order] * (len(p) / np.arange(1, len(p) + 1))
     q = np.empty_like(p)
     q[order] = np.minimum.accumulate(steps[::-1])[::-1]
     return np.minimum(q, 1.0)

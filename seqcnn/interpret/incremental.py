@@ -6,8 +6,8 @@ both ends. So the pooled value of a mutant costs k additions a filter and no sca
 the new letters are scanned, and those wholly left or right of it keep their scores.
 
 Windows are those of :mod:`seqcnn.models.scan`: window w ends at base w and covers bases w - k + 1 to w, N beyond the
-ends. The windows over base i are therefore i to i + k - 1. Scores here are less the filter's threshold, so that a pooled
-feature is the largest score, or 0.
+ends. The windows over base i are therefore i to i + k - 1. Scores here are less the filter's threshold, so that a
+pooled feature is the largest score, or 0.
 
 The work is bound by memory, not by arithmetic; it is done on the CPU, wherever the network is.
 """
@@ -17,13 +17,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from seqcnn.interpret.edits import Edits
 from seqcnn.interpret.head import Base, Head
+from seqcnn.interpret.outer_windows import largest_of_first, outside
 from seqcnn.models.architectures import deepbind
 from seqcnn.models.network import to_tensors
 from seqcnn.models.scan import build_table, scan_scores
@@ -41,9 +41,6 @@ BLOCK_BYTES: Final = 1 << 20
 
 LETTERS_AT_ONCE: Final = 8192
 """Bases mutated at a time."""
-
-FEW_PLACES: Final = 4
-"""Places of edits up to which each gets a maximum of its own instead of running maxima."""
 
 
 class Scanned(NamedTuple):
@@ -96,7 +93,7 @@ class Incremental:
         codes, lengths = to_tensors(sequences, torch.device("cpu"))
         overhang = self.kernel_size - 1
         scores = self._scores(functional.pad(codes, (overhang, overhang), value=N_CODE))
-        n, n_windows, width = scores.shape
+        n, n_windows = scores.shape[:2]
         counts = torch.full((n,), n_windows) if lengths is None else lengths + overhang
         if lengths is not None:
             scores.masked_fill_((torch.arange(n_windows) >= counts[:, None])[:, :, None], -torch.inf)
@@ -114,13 +111,13 @@ class Incremental:
         sequence's end, means nothing.
         """
         n, length = scanned.codes.shape
-        outside = _outside(scanned.scores, self.kernel_size, length)
+        others = outside(scanned.scores, self.kernel_size, length)
         step = length if n * length <= LETTERS_AT_ONCE else max(1, LETTERS_AT_ONCE // n)
         parts = []
         for first in range(0, length, step):
             place = slice(first, min(first + step, length))
             largest, total = self._substituted(scanned, place)
-            torch.maximum(largest, outside[:, place, None], out=largest)
+            torch.maximum(largest, others[:, place, None], out=largest)
             largest -= scanned.maximum[:, None, None]
             if total is not None:
                 total /= scanned.n_windows[:, None, None, None]
@@ -175,8 +172,8 @@ class Incremental:
         local.masked_fill_((torch.arange(local.shape[1]) >= counts[:, None])[:, :, None], -torch.inf)
         right = scanned.scores.shape[1] - (stop + k - 1)  # windows from the last back that do not reach the edit
         largest = torch.maximum(
-            _largest_of_first(scanned.scores, sequence, start),
-            _largest_of_first(scanned.scores, sequence, right, from_end=True),
+            largest_of_first(scanned.scores, sequence, start),
+            largest_of_first(scanned.scores, sequence, right, from_end=True),
         )
         if local.shape[1]:
             torch.maximum(largest, local.amax(1), out=largest)
@@ -202,7 +199,7 @@ class Incremental:
         at = torch.arange(2 * overhang + new.shape[1])
         # Before the edit the sequence's own letters, then the new ones, then again its own from `stop` on.
         own = torch.where(at < overhang, start[:, None] + at, stop[:, None] + at - size)
-        text = padded[sequence[:, None], own.clamp_(max=length + 2 * overhang - 1)]
+        text = padded[sequence[:, None], own.clamp_(0, length + 2 * overhang - 1)]
         if new.shape[1]:
             inside = (at >= overhang) & (at < overhang + size)
             text = torch.where(
@@ -250,52 +247,6 @@ def _table_rows(codes: Tensor, kernel_size: int) -> Tensor:
     rows = torch.empty(n, length - kernel_size + 1, n_groups, dtype=torch.int32)
     torch.add(words.as_strided(rows.shape, (width, 1, WORD)), torch.arange(n_groups, dtype=torch.int32), out=rows)
     return rows
-
-
-def _outside(scores: Tensor, kernel_size: int, length: int) -> Tensor:
-    """Return the largest score, or 0, of the windows that do not cover each base, shape (n, length, width)."""
-    array = scores.numpy()
-    outside = np.zeros((len(array), length, array.shape[2]), dtype=array.dtype)
-    if length > 1:
-        outside[:, 1:] = array[:, : length - 1]
-        _run_maximum(outside)
-        right = np.zeros_like(outside)
-        right[:, 1:] = array[:, : kernel_size - 1 : -1]
-        _run_maximum(right)
-        np.maximum(outside, right[:, ::-1], out=outside)
-    return torch.from_numpy(outside)
-
-
-def _run_maximum(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
-    """Put in place of each entry the largest up to it along the second axis.
-
-    A step over all sequences for each position, or, where they are few, shifts by 1, 2, 4, ...; both are faster than
-    the library's accumulation, which works on one filter at a time.
-    """
-    n, length, width = array.shape
-    if n * width >= 2048:
-        for i in range(1, length):
-            np.maximum(array[:, i - 1], array[:, i], out=array[:, i])
-        return
-    shift = 1
-    while shift < length:
-        array[:, shift:] = np.maximum(array[:, shift:], array[:, :-shift])
-        shift *= 2
-
-
-def _largest_of_first(scores: Tensor, sequence: Tensor, number: Tensor, *, from_end: bool = False) -> Tensor:
-    """Return the largest of the first (or last) `number` scores of each edit's sequence, or 0, shape (m, width)."""
-    places = number.unique().tolist()
-    if len(places) > FEW_PLACES:
-        running = functional.pad(scores.flip(1) if from_end else scores, (0, 0, 1, 0))
-        _run_maximum(running.numpy())
-        return running[sequence, number]
-    largest = torch.zeros(len(number), scores.shape[2])
-    for place in filter(None, places):
-        rows = (number == place).nonzero()[:, 0]
-        part = scores[:, -place:] if from_end else scores[:, :place]
-        largest[rows] = part.amax(1).clamp_(min=0)[sequence[rows]]
-    return largest
 
 
 @lru_cache(maxsize=8)

@@ -145,3 +145,24 @@ def mutate(model: Model, sequences: Ragged, options: MutateOptions, batch_size: 
         {name: pair[0] for name, pair in insertion.items()},
         spread,
     )
+
+
+def rectangle(values: Floats, lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Give each sequence a row of its own.
+
+    Parameters
+    ----------
+    values : ndarray, shape (total, ..., n_targets)
+        Of all sequences end to end.
+    lengths : ndarray of int64, shape (n,)
+        How many of them are of each sequence.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_targets, ..., longest)
+        NaN beyond the end of shorter sequences.
+    """
+    longest = int(lengths.max(initial=0))
+    out = np.full((len(lengths), longest, *values.shape[1:]), np.nan, dtype=np.float32)
+    out[np.arange(longest) < lengths[:, None]] = values
+    return np.moveaxis(out, (1, -1), (-1, 1))

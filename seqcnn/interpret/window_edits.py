@@ -1,6 +1,6 @@
 """Changes of the score by edits under the window rule, where a sequence scores as the best of its windows.
 
-Windows that do not hold an edited base keep their scores; those over the new letters, or over the seam, are scored anew.
+Windows that hold no edited base keep their scores; those over the new letters, or over the seam, are scored anew.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class DeviceFactors:
         start, stop = first * per_row, (first + shape[0]) * per_row
         if (start, stop) not in self._places:
             self._places[start, stop] = torch.arange(start, stop, device=self.keys.device).mul_(_PLACE)
-        number = self.step * MASKS + self.calls
+        number = self.step * MASKS + self.calls % MASKS
         self.calls += 1
         mixed = (self.keys + number * _DRAW) + self._places[start, stop]
         for shift, factor in _MIX:

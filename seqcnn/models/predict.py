@@ -94,10 +94,23 @@ def predict(network: Network, sequences: Ragged, batch_size: int | None = None) 
 
     Parameters are those of :func:`member_scores`.
     """
+    return mean_and_spread(network, sequences, batch_size)[0]
+
+
+def mean_and_spread(
+    network: Network, sequences: Ragged, batch_size: int | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and standard deviation over members, both (n, n_targets); NaN for a sequence without a letter.
+
+    Parameters are those of :func:`member_scores`.
+    """
     there = sequences.lengths > 0
-    if there.all():
-        scores: NDArray[np.float32] = member_scores(network, sequences, batch_size).mean(0)
-        return scores
-    out = np.full((len(sequences), network.settings.n_targets), np.nan, dtype=np.float32)
-    out[there] = member_scores(network, sequences.take(there), batch_size).mean(0)
-    return out
+    whole = bool(there.all())
+    scores = member_scores(network, sequences if whole else sequences.take(there), batch_size)
+    mean: NDArray[np.float32] = scores.mean(0)
+    spread: NDArray[np.float32] = scores.std(0) if len(scores) > 1 else np.zeros_like(mean)
+    if whole:
+        return mean, spread
+    out = np.full((2, len(sequences), mean.shape[1]), np.nan, dtype=np.float32)
+    out[0, there], out[1, there] = mean, spread
+    return out[0], out[1]

@@ -51,7 +51,7 @@ class RunPooling:
             torch.stack(strands, dim=1).flatten(0, 2).numpy(),
             threshold[:, None].expand(-1, self._n_strands, -1).flatten().numpy(),
         )
-        slides = not self._average and length >= LONG * settings.kernel_size
+        slides = not self._average and length >= LONG * settings.kernel_size > LONG
         width = SLIDING_WIDTH if slides else WIDTH
         at_once = max(1, width // self._per_member)
         self._members = [

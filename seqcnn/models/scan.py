@@ -10,12 +10,10 @@ beyond both ends.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -162,25 +160,6 @@ def scan_scores(table: Tensor, rows: Tensor) -> Tensor:
     return torch.embedding_bag(table, rows.view(-1), bags, False, 0)[0].view(n, n_windows, -1)
 
 
-_KEPT = threading.local()
-
-
-def _scratch(shape: torch.Size) -> Tensor:
-    """Return an int32 array to write to, a thread's same one at every call: a new one costs more than filling it."""
-    kept: Tensor | None = getattr(_KEPT, "array", None)
-    if kept is None or kept.shape != shape:
-        with torch.inference_mode(False):
-            kept = _KEPT.array = torch.empty(shape, dtype=torch.int32)
-    return kept
-
-
-@cache
-def _numbers(n_windows: int) -> Tensor:
-    """Return the number of each window, shape (n_windows, 1)."""
-    with torch.inference_mode(False):
-        return torch.arange(n_windows, dtype=torch.int32)[:, None]
-
-
 @lru_cache(maxsize=8)
 def _bags(n: int, n_groups: int) -> Tensor:
     """Return where each of n bags of n_groups rows begins."""
@@ -188,33 +167,21 @@ def _bags(n: int, n_groups: int) -> Tensor:
         return torch.arange(0, n * n_groups, n_groups, dtype=torch.int32)
 
 
-def argmax_windows(scores: Tensor, maximum: Tensor) -> Tensor:
-    """Return where each maximum over windows is, shape (n, width), int64.
+def best_windows(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each filter's largest score and the first window that has it, both of shape (n, width).
 
-    The library's maximum with indices costs twice the scan itself, the plain maximum a tenth of it. So the window's
-    number is written into the last bits of each score before a plain maximum; where those bits decided, which is rare,
-    the entry is looked at again.
+    As two-dimensional pooling over an image with filters as channels, this is one pass that compares many filters at a
+    time; the library's maximum with indices takes six times as long.
 
     Parameters
     ----------
     scores : Tensor, shape (n, n_windows, width)
-    maximum : Tensor, shape (n, width)
-        ``scores.amax(1)``.
+        Contiguous.
     """
-    n_windows = scores.shape[1]
-    mask = (1 << (n_windows - 1).bit_length()) - 1
-    keys = _scratch(scores.shape)
-    if scores.numel() < FEW:  # one thread's work: NumPy's calls cost less
-        np.bitwise_and(scores.numpy().view(np.int32), np.int32(~mask), out=keys.numpy())
-    else:
-        torch.bitwise_and(scores.view(torch.int32), ~mask, out=keys)
-    keys.bitwise_or_(_numbers(n_windows))
-    position = keys.view(torch.float32).amax(1).view(torch.int32).bitwise_and_(mask).to(torch.int64)
-    found = scores.gather(1, position[:, None])[:, 0]
-    if not torch.equal(found, maximum):
-        sequence, column = (found != maximum).nonzero(as_tuple=True)
-        position[sequence, column] = scores[sequence, :, column].argmax(1)
-    return position
+    n, n_windows, width = scores.shape
+    image = scores.view(n, 1, n_windows, width).permute(0, 3, 1, 2)
+    maximum, position = functional.max_pool2d(image, (1, n_windows), return_indices=True)
+    return maximum.view(n, width), position.view(n, width)
 
 
 def max_pool(table: Tensor, rows: Tensor, *, with_position: bool) -> tuple[Tensor, Tensor | None]:
@@ -223,8 +190,7 @@ def max_pool(table: Tensor, rows: Tensor, *, with_position: bool) -> tuple[Tenso
     width = table.shape[1]
     if width <= SLICE and 4 * n * n_windows * width <= BLOCK_BYTES:
         scores = scan_scores(table, rows)
-        best = scores.amax(1)
-        return best, argmax_windows(scores, best) if with_position else None
+        return best_windows(scores) if with_position else (scores.amax(1), None)
     maximum = torch.empty(n, width)
     position = torch.empty(n, width, dtype=torch.int64) if with_position else None
     for left in range(0, width, SLICE):
@@ -234,10 +200,10 @@ def max_pool(table: Tensor, rows: Tensor, *, with_position: bool) -> tuple[Tenso
         for start in blocks:
             block = slice(start, start + blocks.step)
             scores = scan_scores(part, rows[block])
-            best = scores.amax(1)
-            maximum[block, columns] = best
-            if position is not None:
-                position[block, columns] = argmax_windows(scores, best)
+            if position is None:
+                maximum[block, columns] = scores.amax(1)
+            else:
+                maximum[block, columns], position[block, columns] = best_windows(scores)
     return maximum, position
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqcnn.models.scan import Windows, argmax_windows, blocks_of, build_table, scan_scores
+from seqcnn.models.scan import Windows, best_windows, blocks_of, build_table, scan_scores
 
 
 def scan_with_average(filters: Tensor, windows: Windows, threshold: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,9 +48,10 @@ class _MaxAverageScan(torch.autograd.Function):
         for start in blocks:
             part = slice(start, start + blocks.step)
             scores = scan_scores(table, rows[part])
-            maximum[part] = scores.amax(1)
-            if position is not None:
-                position[part] = argmax_windows(scores, maximum[part])
+            if position is None:
+                maximum[part] = scores.amax(1)
+            else:
+                maximum[part], position[part] = best_windows(scores)
             average[part] = _mean_active(
                 scores - threshold, None if counts is None else counts[part], exact=position is None
             )

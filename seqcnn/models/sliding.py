@@ -54,7 +54,7 @@ class Sliding:
     Parameters
     ----------
     columns : Columns
-        Of detectors of length k.
+        Of detectors of length k, at least 2.
     length : int
         Of the windows, bp, at least k.
     """
@@ -70,7 +70,7 @@ class Sliding:
         """Return ``relu(largest score - threshold)`` of each window, shape (n - length + 1, width)."""
         n_windows, k = len(codes) - self.length + 1, self.kernel_size
         before = -(-(k - 1) // BLOCK) * BLOCK
-        place = _Place(-before, -(-(n_windows + before) // BLOCK), (BLOCK + k - 3) // BLOCK + 1)
+        place = _Place(-before, -(-(n_windows + before) // BLOCK), (BLOCK + k - 2) // BLOCK + 1)
         after = 2 * BLOCK + k + BOUND_WORD
         padded = np.pad(codes, (before, after), constant_values=N_CODE)
         # Rows that are no windows are infinite, so that no overhang is looked up for their sake.

@@ -8,8 +8,9 @@ operations.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -61,3 +62,21 @@ def run(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
     if _pool is None or _workers == 1 or len(parts) == 1:
         return [work(part) for part in parts]
     return list(_pool.map(work, parts))
+
+
+def stream(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """Do what :func:`run` does with parts that come one by one; only a few for each thread are under way at a time."""
+    if _pool is None or _workers == 1:
+        yield from map(work, parts)
+        return
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for part in parts:
+            waiting.append(_pool.submit(work, part))
+            if len(waiting) > 2 * _workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

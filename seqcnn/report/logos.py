@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -47,6 +47,7 @@ _PAPER: Final[dict[Any, Any]] = {
     "ytick.major.pad": 2,
     "pdf.fonttype": 42,
     "svg.hashsalt": "seqcnn",
+    "text.parse_math": False,
 }
 
 
@@ -80,7 +81,8 @@ def draw_logo(axes: Axes, motif: Motif, scale: str = "information") -> None:
     letters = list(LETTERS[motif.alphabet][:4])
     table = pd.DataFrame(heights.T, columns=letters, index=range(1, motif.width + 1))
     colours = {letter: COLOURS[letter] for letter in letters}
-    Logo(table, ax=axes, color_scheme=colours, font_name=_FONT, font_weight="bold", width=0.95, vpad=0.01)
+    if heights.any():
+        Logo(table, ax=axes, color_scheme=colours, font_name=_FONT, font_weight="bold", width=0.95, vpad=0)
     axes.set(xlim=(0.5, motif.width + 0.5), ylim=(0, top), ylabel=name)
     axes.set_yticks([0, top / 2, top], labels=[f"{tick:g}" for tick in (0, top / 2, top)])
     axes.spines[["top", "right"]].set_visible(False)
@@ -119,13 +121,19 @@ def save_logo(motif: Motif, path: str | PathLike[str], style: LogoStyle | None =
         room = (width - left - right) / width, (style.height - bottom - head) / style.height
         axes = figure.add_axes((left / width, bottom / style.height, *room))
         draw_logo(axes, motif, style.scale)
-        _write_title(axes, f"{motif.shown_name()}{note}", (width - left - right) * _MM)
+        _write_title(axes, motif.shown_name(), note, (width - left - right) * _MM)
         with atomic_path(path) as temporary:
             _save(figure, temporary, _format_of(path), style.dpi)
 
 
-def save_sheet(motifs: Sequence[Motif], path: str | PathLike[str], style: LogoStyle | None = None) -> None:
-    """Draw motifs into one file: DNA motifs beside their reverse complements, RNA motifs in two columns.
+def save_sheet(
+    motifs: Sequence[Motif],
+    path: str | PathLike[str],
+    style: LogoStyle | None = None,
+    *,
+    after_each: Callable[[int], object] | None = None,
+) -> None:
+    """Draw motifs into one file: DNA motifs beside their reverse complements, RNA motifs in as many columns as fit.
 
     Parameters
     ----------
@@ -135,6 +143,8 @@ def save_sheet(motifs: Sequence[Motif], path: str | PathLike[str], style: LogoSt
         Its suffix, .png, .svg or .pdf, is the format.
     style : LogoStyle, optional
         Only scale and dpi count: all positions are equally wide, and rows 21 mm high.
+    after_each : callable, optional
+        Called with 1 when a logo is drawn.
 
     Raises
     ------
@@ -152,38 +162,58 @@ def save_sheet(motifs: Sequence[Motif], path: str | PathLike[str], style: LogoSt
         cells.append((motif, ""))
         if motif.alphabet == "dna":
             cells.append((motif.reverse_complement(), " (reverse complement)"))
-    per_page = 2 * _ROWS_A4 if kind == "pdf" else len(cells)
+    page = _Page(motifs)
     with rc_context(_PAPER), atomic_path(path) as temporary:
         if kind == "pdf":
+            on_page = page.n_columns * int((_HEIGHT_A4 - 2 * page.edge) / page.row)
             with PdfPages(temporary, metadata={"CreationDate": None}) as pages:
-                for begin in range(0, len(cells), per_page):
-                    pages.savefig(_sheet(cells[begin : begin + per_page], motifs, style, _ROWS_A4))
+                for begin in range(0, len(cells), on_page):
+                    part = cells[begin : begin + on_page]
+                    pages.savefig(page.draw(part, _HEIGHT_A4, style.scale, after_each))
         else:
-            _save(_sheet(cells, motifs, style, math.ceil(len(cells) / 2)), temporary, kind, style.dpi)
+            height = 2 * page.edge + math.ceil(len(cells) / page.n_columns) * page.row
+            _save(page.draw(cells, height, style.scale, after_each), temporary, kind, style.dpi)
 
 
-_ROW: Final = 21.0
-_EDGE: Final = 8.0
-_ROWS_A4: Final = 13
+_WIDTH_A4, _HEIGHT_A4 = 210.0, 297.0
 
 
-def _sheet(cells: Sequence[tuple[Motif, str]], motifs: Sequence[Motif], style: LogoStyle, n_rows: int) -> Figure:
-    """Return a page of two columns; positions are equally wide throughout."""
-    left, between, bottom, head = 9.0, 4.0, 4.0, 4.5
-    page_width, page_height = 210.0, 2 * _EDGE + n_rows * _ROW
-    column = (page_width - 2 * _EDGE - between) / 2
-    position = min(5.0, (column - left) / max(motif.width for motif in motifs))
-    figure = Figure(figsize=(page_width * _MM, page_height * _MM))
-    FigureCanvasAgg(figure)
-    for place, (motif, note) in enumerate(cells):
-        row, side = divmod(place, 2)
-        x = _EDGE + side * (column + between) + left
-        y = page_height - _EDGE - (row + 1) * _ROW + bottom
-        size = position * motif.width, _ROW - bottom - head
-        axes = figure.add_axes((x / page_width, y / page_height, size[0] / page_width, size[1] / page_height))
-        draw_logo(axes, motif, style.scale)
-        _write_title(axes, f"{motif.shown_name()}{note}", (column - left) * _MM)
-    return figure
+class _Page:
+    """A page of logos in columns, in mm; a position is as wide in all logos of the sheet."""
+
+    edge, row = 12.0, 21.0
+    left, bottom, head, between = 9.0, 4.0, 4.5, 4.0
+
+    def __init__(self, motifs: Sequence[Motif]) -> None:
+        widest = max(motif.width for motif in motifs)
+        room = _WIDTH_A4 - 2 * self.edge + self.between
+        wanted = max(35.0, 5.0 * widest) + self.left + self.between
+        both_strands = any(motif.alphabet == "dna" for motif in motifs)
+        self.n_columns = 2 if both_strands else max(2, int(room / wanted))
+        self.column = room / self.n_columns - self.between
+        self.position = min(5.0, (self.column - self.left) / widest)
+
+    def draw(
+        self,
+        cells: Sequence[tuple[Motif, str]],
+        height: float,
+        scale: str,
+        after_each: Callable[[int], object] | None,
+    ) -> Figure:
+        """Draw motifs, each with a note to its name, row by row."""
+        figure = Figure(figsize=(_WIDTH_A4 * _MM, height * _MM))
+        FigureCanvasAgg(figure)
+        for place, (motif, note) in enumerate(cells):
+            row, column = divmod(place, self.n_columns)
+            x = self.edge + column * (self.column + self.between) + self.left
+            y = height - self.edge - (row + 1) * self.row + self.bottom
+            width, tall = self.position * motif.width, self.row - self.bottom - self.head
+            axes = figure.add_axes((x / _WIDTH_A4, y / height, width / _WIDTH_A4, tall / height))
+            draw_logo(axes, motif, scale)
+            _write_title(axes, motif.shown_name(), note, (self.column - self.left) * _MM)
+            if after_each is not None:
+                after_each(1)
+        return figure
 
 
 def save_logos(
@@ -243,14 +273,14 @@ def file_stems(motifs: Sequence[Motif]) -> list[str]:
     return stems
 
 
-def _write_title(axes: Axes, text: str, room: float) -> None:
-    """Write above the axes, from their left edge; shorten what is wider than `room`, in inches."""
-    title = axes.set_title(text, loc="left", fontsize=7.5, pad=3)
-    figure = axes.figure
-    longest = len(text)
-    while title.get_window_extent().width / figure.dpi > room and longest > 4:
-        longest -= 1
-        title.set_text(f"{text[: longest - 1].rstrip()}…")
+def _write_title(axes: Axes, name: str, note: str, room: float) -> None:
+    """Write above the axes, from their left edge; shorten a name that does not fit into `room`, in inches."""
+    room *= 0.9  # print may be wider than what is measured on the screen
+    title = axes.set_title(f"{name}{note}", loc="left", fontsize=7.5, pad=3)
+    width = title.get_window_extent().width / axes.figure.dpi
+    if width > room:
+        kept = max(3, int(len(f"{name}{note}") * room / width) - len(note) - 1)
+        title.set_text(f"{name[:kept].rstrip()}…{note}")
 
 
 def _format_of(path: str | PathLike[str]) -> str:

@@ -1,7 +1,7 @@
 """Mutation maps: a heat map of what every substitution does, over the sequence with letters as high as they matter.
 
-After the mutation maps of Alipanahi et al. 2015 (doi:10.1038/nbt.3300, Figure 4). This file imports matplotlib; import it
-where a map is drawn.
+After the mutation maps of Alipanahi et al. 2015 (doi:10.1038/nbt.3300, Figure 4). This file imports matplotlib; it is
+to be imported where a map is drawn.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _COLOURS: Final = {"A": "#1b9e3c", "C": "#2559c9", "G": "#e08a00", "T": "#d02f2f
 _MAP: Final = "RdBu_r"
 _INCH_PER_BASE: Final = 0.13
 _INCH_PER_LINE: Final = 0.17
-_LETTER_INCHES: Final = 0.85
+_LETTER_INCHES: Final = 1.05
 _INCH_PER_DIGIT: Final = 0.065
 _TICKS_APART: Final = (1, 2, 5, 10, 20, 50)
 
@@ -127,14 +127,20 @@ def draw(
 
 
 def importance(change: Floats, own: NDArray[np.bool_]) -> Floats:
-    """Return the height of each letter: how much the score falls when it is replaced, on average of the alternatives."""
+    """Return the height of each letter: how much the score falls when it is replaced, on average."""
     alternatives = np.maximum((~own).sum(0), 1)
     heights: Floats = -np.where(own, 0, change).sum(0) / alternatives
     return heights
 
 
 def save(figure: Figure, path: str | PathLike[str]) -> None:
-    """Write a picture, in the format that the name ends in, under its name when it is whole; the same bytes each time."""
+    """Write a picture in the format that the name ends in: under its name when it is whole, the same bytes each time.
+
+    Raises
+    ------
+    ValueError
+        If the name does not end in one of :data:`FORMATS`.
+    """
     kind = str(path).rsplit(".", 1)[-1]
     if kind not in FORMATS:
         raise ValueError(f"a picture ends in {', '.join(FORMATS)}, not {kind!r}")
@@ -167,7 +173,7 @@ def _draw_letters(axes: Axes, letters: str, heights: Floats, every: Floats) -> N
         for base in [i for i, other in enumerate(letters) if other == letter]:
             height = heights[base]
             corner = (base - 0.46, min(height, 0.0))
-            parts.append(Path(outline.vertices * (0.92, abs(height)) + corner, outline.codes))
+            parts.append(Path(np.asarray(outline.vertices) * (0.92, abs(height)) + corner, outline.codes))
         axes.add_patch(PathPatch(Path.make_compound_path(*parts), color=_COLOURS[letter], linewidth=0))
     low, high = min(0.0, float(every.min())), max(0.0, float(every.max()))
     margin = 0.05 * ((high - low) or 1.0)

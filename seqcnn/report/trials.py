@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from seqcnn.training.calibrate import Trial
 from seqcnn.training.search import Range, Space
+from seqcnn.training.trials import Trial
 
 
 def draw_trials(trials: Sequence[Trial], space: Space, metric: str, path: str | PathLike[str]) -> None:
@@ -48,20 +48,26 @@ def draw_trials(trials: Sequence[Trial], space: Space, metric: str, path: str | 
 def _draw_setting(
     axes: Axes, trials: Sequence[Trial], name: str, choice: Range | tuple[Any, ...], highest: float
 ) -> None:
-    """Draw the trials that have a value of this setting; the best trial of all is circled."""
-    trials = [trial for trial in trials if trial.settings[name] is not None]
+    """Draw the trials that have a value of this setting that the axis can show; the best trial of all is circled."""
+    lowest = 0.0 if isinstance(choice, Range) and choice.log else -math.inf
+    trials = [trial for trial in trials if _is_drawn(trial.settings[name], lowest)]
     scores = np.array([trial.best_checkpoint()[1] for trial in trials])
     spread = np.array([_spread(trial) for trial in trials]).T.reshape(2, -1)
     if isinstance(choice, Range):
         places = np.array([float(trial.settings[name]) for trial in trials])
+        low, high = min([choice.low, *places]), max([choice.high, *places])
+        margin = 0.05
         if choice.log:
             axes.set_xscale("log")
-            decades = math.log10(choice.high / choice.low)
+            decades = math.log10(high / low)
             axes.xaxis.set_major_locator(
-                LogLocator(subs=(1,) if decades > 2.5 else (1, 3) if decades > 1.2 else (1, 2, 5))
+                LogLocator(subs=(1,) if decades > 2.5 else (1, 3) if decades > 1.2 else (1, 2, 5), numticks=6)
             )
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
             axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.set_xlim(low / 10 ** (margin * decades), high * 10 ** (margin * decades))
+        else:
+            axes.set_xlim(low - margin * (high - low), high + margin * (high - low))
     else:
         values = sorted(set(choice) | {trial.settings[name] for trial in trials})
         rng = np.random.default_rng(0)  # points of one value beside each other
@@ -76,6 +82,15 @@ def _draw_setting(
         axes.scatter(places[best], scores[best], s=48, facecolors="none", edgecolors="#c0392b", linewidth=1.5, zorder=3)
     axes.set_xlabel(name.replace("_", " "))
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _number(value: float) -> str:
+    """Write a number in few characters: 0.001, 1e-4."""
+    return f"{value:g}" if value > 9e-4 else f"{value:.0e}".replace("e-0", "e-")
+
+
+def _is_drawn(value: Any, lowest: float) -> bool:
+    return value is not None and (isinstance(value, str) or value > lowest)
 
 
 def _spread(trial: Trial) -> tuple[float, float]:

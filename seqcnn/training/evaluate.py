@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,14 @@ from seqcnn.training.judging import binary_metrics, multiclass_metrics, poisson_
 Array = NDArray[np.float32]
 
 
-def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int | None = None) -> dict[str, Any]:
+def evaluate(
+    model: Model,
+    examples: Examples,
+    *,
+    seed: int = 0,
+    batch_size: int | None = None,
+    undo: Callable[[Array], Array] | None = None,
+) -> dict[str, Any]:
     """Judge a model on examples that it was not trained on.
 
     Parameters
@@ -29,6 +36,8 @@ def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int
     seed : int
         Of the bootstrap.
     batch_size : int
+    undo : callable, optional
+        Brings scores, shape (n, n_targets), to the scale that the targets have, where the model was trained on another.
 
     Returns
     -------
@@ -51,6 +60,8 @@ def evaluate(model: Model, examples: Examples, *, seed: int = 0, batch_size: int
             hint="see --target-column",
         )
     scores = predict(model.network, examples.sequences, batch_size)
+    if undo is not None:
+        scores = undo(scores)
     of_each = [scores] if model.task == "multiclass" else list(scores.T)
     return {
         name: judge(model.task, truth, score, seed, examples.weights, model.target_names)

@@ -119,9 +119,9 @@ class InMemory(Feed):
         super().__init__(network, batch_size, seed)
         assert examples.targets is not None
         self.examples, self.resample = examples, resample
-        self.targets = torch.from_numpy(examples.targets).to(self.device)
-        self.weights = None if examples.weights is None else torch.from_numpy(examples.weights).to(self.device)
-        self.complete = not bool(self.targets.isnan().any())
+        self.targets = to_device(examples.targets, self.device)
+        self.weights = None if examples.weights is None else to_device(examples.weights, self.device)
+        self.complete = not np.isnan(examples.targets).any()
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -171,6 +171,18 @@ class InMemory(Feed):
         return self.targets[at], None if self.weights is None else self.weights[at]
 
 
+def pinned(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Return an array as a tensor that can be copied to a GPU while other work goes on; on the CPU as it is."""
+    if device.type != "cuda":
+        return torch.from_numpy(array)
+    return torch.from_numpy(array if array.flags.writeable else array.copy()).pin_memory()
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Return an array as a tensor on a device, without waiting for it; on the CPU it is not copied."""
+    return pinned(array, device).to(device, non_blocking=True)
+
+
 def groups(lengths: NDArray[np.int64], order: Rows, batch_size: int, skip: int) -> Iterator[tuple[Rows, bool]]:
     """Yield the rows of batches, of equal lengths many batches together; the flag says which.
 
@@ -195,15 +207,23 @@ def groups(lengths: NDArray[np.int64], order: Rows, batch_size: int, skip: int) 
         skip = 0
 
 
-def refresh(examples: Examples, seed: int, round_number: int) -> Ragged:
+def refresh(examples: Examples, seed: int, round_number: int, index: NDArray[np.integer] | None = None) -> Ragged:
     """Return the sequences with every dinucleotide negative shuffled afresh.
 
     A shuffle of a shuffle is as likely to be any permitted sequence as a shuffle of the original.
+
+    Parameters
+    ----------
+    examples : Examples
+    seed, round_number : int
+    index : ndarray of int, shape (n,), optional
+        What tells an example from others, if not its row.
     """
     rows = np.flatnonzero(examples.origin == Origin.DINUCLEOTIDE)
     if not len(rows):
         return examples.sequences
-    shuffled = dinucleotide_shuffle(examples.sequences.take(rows), seed, first_index=rows, round=round_number)
+    numbers = rows if index is None else index[rows]
+    shuffled = dinucleotide_shuffle(examples.sequences.take(rows), seed, first_index=numbers, round=round_number)
     data = examples.sequences.data.copy()
     lengths = shuffled.lengths
     shift = np.repeat(examples.sequences.offsets[:-1][rows] - shuffled.offsets[:-1], lengths)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.models.network import Network
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.ragged import Ragged
-from seqcnn.training.feed import Batch, InMemory, Rows, groups, refresh
+from seqcnn.training.feed import Batch, InMemory, Rows, groups, pinned, refresh, to_device
 
 WIDTHS: Final = 32
 """Batches of unequal lengths are as wide as a multiple of this, so that few shapes of them occur."""
@@ -36,7 +35,8 @@ class Codes:
     def __init__(self, sequences: Ragged, device: torch.device) -> None:
         lengths = sequences.lengths
         self.lengths = lengths
-        self.letters = to_device(sequences.data, device)
+        self.letters = torch.empty(len(sequences.data), dtype=torch.uint8, device=device)
+        self.refill(sequences)
         self.equal = len(lengths) == 0 or bool(lengths.min() == lengths.max())
         if not self.equal:
             self.starts, self.sizes = to_device(sequences.offsets[:-1], device), to_device(lengths, device)
@@ -139,14 +139,3 @@ def fits(examples: Examples, device: torch.device) -> bool:
     free, _ = torch.cuda.mem_get_info(device)
     n_targets = 0 if examples.targets is None else examples.targets.shape[1]
     return len(examples.sequences.data) + len(examples) * (24 + 4 * n_targets) < SHARE_OF_MEMORY * free
-
-
-def pinned(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Return an array as a tensor that can be copied to the device while other work goes on."""
-    tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
-    return tensor.pin_memory() if device.type == "cuda" else tensor
-
-
-def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Return a copy of an array on a device, without waiting for it."""
-    return pinned(array, device).to(device, non_blocking=True, copy=True)

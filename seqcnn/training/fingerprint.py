@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from os import PathLike, fspath
 from typing import Any, Final
@@ -43,6 +43,7 @@ def fingerprint(fit: Fit, also: Mapping[str, Any] | None = None) -> dict[str, An
         "validation examples": digest(fit.valid) if fit.valid is not None else None,
         "class weights": weight.tolist() if weight is not None else None,
         "initial weights": sketch(fit.optimiser.weights),
+        "frozen weights": sorted(network.frozen),
     }
     found = dict(also or {}) | shape | planned | {name: _one(values) for name, values in members.items()} | data
     through: dict[str, Any] = json.loads(json.dumps(found))
@@ -54,8 +55,13 @@ def _one(values: Any) -> Any:
     return values[0] if all(value == values[0] for value in values) else list(values)
 
 
-def check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: str | PathLike[str]) -> None:
-    """Refuse to go on with what another fit has left.
+def check_same(
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    path: str | PathLike[str],
+    otherwise: str = "begin anew with --force",
+) -> None:
+    """Refuse to go on with what another fit has left; `otherwise` is what can be done instead.
 
     Raises
     ------
@@ -65,18 +71,23 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: str | Pa
     names = [name for name in {**now, **before} if json.dumps(now.get(name)) != json.dumps(before.get(name))]
     if not names:
         return
-    said = [_difference(name, before.get(name), now.get(name)) for name in names[:SHOWN]]
-    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    differ = [(name, before.get(name), now.get(name)) for name in names]
     raise UsageError(
-        f"{fspath(path)}: is of another run ({', '.join(said)}{more}); give the data and options it was begun with, or "
-        "begin anew with --force"
+        f"{fspath(path)}: is of another run ({say_differences(differ)}); give the data and options it was begun with, "
+        f"or {otherwise}"
     )
+
+
+def say_differences(differ: Sequence[tuple[str, Any, Any]]) -> str:
+    """Say in words what was one thing before and is another now: a name, and both."""
+    more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+    return ", ".join(_difference(*each) for each in differ[:SHOWN]) + more
 
 
 def _difference(name: str, before: Any, now: Any) -> str:
     """Say how an entry differs; digests, and what would be long, only that they do."""
     plain = all(value is None or isinstance(value, bool | int | float | str) for value in (before, now))
-    if not plain or " " in name:
+    if not plain or " " in name or name == "data":
         return f"other {name}"
     return f"{name} was {_word(before)}, is {_word(now)}"
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seqcnn.dataset.examples import Examples
+from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import TrainingError
 from seqcnn.models.network import Network
 from seqcnn.training.feeds import create_feed
@@ -76,12 +77,12 @@ class Fit:
     ----------
     network : Network
         Seeded; on the device to be used.
-    train : Examples
+    train : Examples or Streamed
         With targets.
     valid : Examples or None
         Decides which epoch's weights a member keeps; without it, or without a target in it, the last.
     plan : Plan
-    positive_weight : Tensor, shape (n_targets,), optional
+    class_weight : Tensor, shape (n_scores,), optional
         See :func:`seqcnn.training.objectives.losses`.
 
     Attributes
@@ -96,18 +97,18 @@ class Fit:
     def __init__(
         self,
         network: Network,
-        train: Examples,
+        train: Examples | Streamed,
         valid: Examples | None,
         plan: Plan,
-        positive_weight: Tensor | None = None,
+        class_weight: Tensor | None = None,
     ) -> None:
         if valid is not None and (valid.targets is None or np.isnan(valid.targets).all()):
             valid = None
-        self.network, self.valid, self.plan, self.positive_weight = network, valid, plan, positive_weight
+        self.network, self.valid, self.plan, self.class_weight = network, valid, plan, class_weight
         self.feed = create_feed(
             train, network, plan.batch_size, resample=plan.resample, seed=plan.seed, last_epoch=plan.epochs
         )
-        self.objective = Objective(plan.task, positive_weight, complete=self.feed.complete)
+        self.objective = Objective(plan.task, class_weight, complete=self.feed.complete)
         n_steps = plan.epochs * self.feed.n_batches
         self.optimiser = create(plan.optimiser, network, plan.rates, n_steps, plan.schedule, plan.decay_from)
         self.step = create_step(network, self.optimiser, self.objective, self.feed.share, plan.batch_size)
@@ -217,9 +218,15 @@ class Fit:
             return [math.nan] * members, [math.nan] * members
         self.network.eval()
         scores = member_scores(self.network, self.valid.sequences)
-        weight = None if self.positive_weight is None else self.positive_weight.cpu()
-        loss = losses(self.plan.task, torch.from_numpy(scores), torch.from_numpy(self.valid.targets), weight).tolist()
-        score = [validation_score(self.plan.task, self.valid.targets, each) for each in scores]
+        weight = None if self.class_weight is None else self.class_weight.cpu()
+        targets, weights = self.valid.targets, self.valid.weights
+        counted = None if weights is None else torch.from_numpy(weights)
+        loss = losses(
+            self.plan.task, torch.from_numpy(scores), torch.from_numpy(targets), weight, weights=counted
+        ).tolist()
+        if self.plan.task == "multiclass" and weight is not None:
+            scores = scores - weight.log().numpy()  # as the finished network gives them, see `unbalance`
+        score = [validation_score(self.plan.task, targets, each, weights) for each in scores]
         for member in range(members):
             if not math.isfinite(loss[member]) and member not in self.history.lost:
                 if not self.plan.bears_loss:
@@ -235,13 +242,13 @@ class Fit:
 
 def fit(
     network: Network,
-    train: Examples,
+    train: Examples | Streamed,
     valid: Examples | None,
     plan: Plan,
     *,
-    positive_weight: Tensor | None = None,
+    class_weight: Tensor | None = None,
     on_batch: Watcher | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> History:
     """Train a network in place, see :class:`Fit`."""
-    return Fit(network, train, valid, plan, positive_weight).run(on_batch=on_batch, on_epoch=on_epoch)
+    return Fit(network, train, valid, plan, class_weight).run(on_batch=on_batch, on_epoch=on_epoch)

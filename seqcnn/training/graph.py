@@ -74,6 +74,11 @@ class Graphed:
     ----------
     work : callable
         Takes tensors, or None in their places, and returns one.
+
+    Attributes
+    ----------
+    problem : str
+        Why it is not recorded, where that was tried and failed.
     """
 
     def __init__(self, work: Work) -> None:
@@ -81,6 +86,7 @@ class Graphed:
         self.runs: Counter[Any] = Counter()
         self.recorded: dict[Any, Replayed] = {}
         self.needed = 0
+        self.problem = ""
         self._pool: Any = None
 
     def __call__(self, *given: Tensor | None) -> Tensor:
@@ -89,9 +95,13 @@ class Graphed:
         recorded = self.recorded.get(shape)
         if recorded is None:
             self.runs[shape] += 1
-            if self.runs[shape] <= WARM_UP or len(self.recorded) == MOST or self.needed > LARGE:
+            if self.runs[shape] <= WARM_UP or len(self.recorded) == MOST or self.needed > LARGE or self.problem:
                 return self._run(given)
-            recorded = self.recorded[shape] = self._record(given)
+            try:
+                recorded = self.recorded[shape] = self._record(given)
+            except RuntimeError as error:  # of a device or library that cannot; nothing has been done yet
+                self.problem = " ".join(str(error).split())[:300]
+                return self._run(given)
         return recorded(given)
 
     def _run(self, given: Given) -> Tensor:

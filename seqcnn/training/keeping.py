@@ -46,7 +46,7 @@ class Keeper:
     name : str
         Which of several fits it is.
     on_resume : callable, optional
-        Called with the fit when it has been restored.
+        Called with a fit that has been restored, and its name.
     warn : callable, optional
         Told in one line of a checkpoint that could not be written; the fit goes on.
     """
@@ -60,7 +60,7 @@ class Keeper:
         also: Mapping[str, Any] | None = None,
         lasting: bool = False,
         name: str = "",
-        on_resume: Callable[[Fit], None] | None = None,
+        on_resume: Callable[[Fit, str], None] | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         self.path, self.seconds, self.resume, self.also = Path(path), seconds, resume, also
@@ -104,7 +104,7 @@ class Keeper:
         if self.resume and self.path.exists():
             checkpoint.restore(fit, self.path, self._fingerprint)
             if self.on_resume is not None:
-                self.on_resume(fit)
+                self.on_resume(fit, self.name)
         elif self.writes:
             self.path.unlink(missing_ok=True)
         _check_together(fit, group)

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from seqcnn.dataset.examples import Examples
+from seqcnn.dataset.streamed import Streamed
 from seqcnn.models import architectures
 from seqcnn.models.network import Network, Scale
 from seqcnn.training.fit import Fit, Plan, Watcher
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.keeping import Keeper
-from seqcnn.training.objectives import balance, unbalance
+from seqcnn.training.objectives import class_weights, unbalance
 from seqcnn.training.optimiser import Rates
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.scaling import find_scaling
 from seqcnn.training.start import Start
 
 
@@ -58,13 +59,14 @@ def usual_members(options: TrainOptions) -> list[Member]:
 def fit_members(
     options: TrainOptions,
     members: Sequence[Member],
-    training: Examples,
+    training: Examples | Streamed,
     valid: Examples | None,
     *,
     task: str,
     both_strands: bool,
     epochs: int,
     device: torch.device,
+    n_scores: int | None = None,
     bears_loss: bool = False,
     checks: tuple[int, ...] | None = None,
     on_batch: Watcher | None = None,
@@ -79,13 +81,15 @@ def fit_members(
     options : TrainOptions
         What members share: the shape, the batches and the optimiser. What :class:`Member` has comes from there.
     members : sequence of Member
-    training : Examples
+    training : Examples or Streamed
         With targets.
     valid : Examples or None
     task : str
     both_strands : bool
     epochs : int
     device : torch.device
+    n_scores : int, optional
+        The number of classes; None for as many as there are in the data, or for one score a target.
     bears_loss, checks
         See :class:`seqcnn.training.fit.Plan`.
     on_batch, on_epoch : callable, optional
@@ -101,12 +105,13 @@ def fit_members(
         Its scores are those of the task: the weights of classes, and the scaling of numbers, are taken out again.
     history : History
     """
-    assert training.targets is not None
+    known = training.training.sketch() if isinstance(training, Streamed) else training
+    n_scores = n_scores or _count_scores(task, known, valid)
     network = architectures.create(
         options.architecture,
         {
             "n_members": len(members),
-            "n_targets": training.targets.shape[1],
+            "n_targets": n_scores,
             "both_strands": both_strands,
             "dropout": options.dropout,
             "n_filters": options.n_filters,
@@ -115,13 +120,16 @@ def fit_members(
             "pooling": options.pooling,
         },
     ).to(device)
+    network.precision = options.precision
     network.dropouts = tuple(each.dropout for each in members)
     network.scales = tuple(each.scale for each in members)
     network.seed([each.seed for each in members])
-    mean, scale = _standard(training.targets) if task == "regression" else (np.float64(0), np.float64(1))
-    weight = balance(torch.from_numpy(training.targets)).to(device) if task == "binary" and options.balance else None
+    scaling = find_scaling(task, known)
+    weight = _class_weights(task, scaling.apply(known), n_scores, device) if options.balance else None
+    training = training.changed(scaling.apply) if isinstance(training, Streamed) else scaling.apply(training)
+    valid = None if valid is None else scaling.apply(valid)
     if start is not None:
-        start.apply(network, task, shift=mean, scale=scale, positive_weight=weight)
+        start.apply(network, task, shift=scaling.shift, scale=scaling.scale, positive_weight=weight)
     plan = Plan(
         task=task,
         epochs=epochs,
@@ -136,26 +144,27 @@ def fit_members(
         bears_loss=bears_loss,
         checks=checks,
     )
-    validation = None if valid is None else _scaled(valid, mean, scale)
-    fit = Fit(network, _scaled(training, mean, scale), validation, plan, weight)
+    fit = Fit(network, training, valid, plan, weight)
     with nullcontext() if keeper is None else keeper.keeping(fit) as on_step:
         history = fit.run(on_batch=on_batch, on_epoch=on_epoch, on_step=on_step)
     if weight is not None:
         unbalance(network.output_bias, weight)
-    if task == "regression":
-        network.rescale(torch.as_tensor(scale), torch.as_tensor(mean))
+    scaling.undo(network)
     return network, history
 
 
-Values = NDArray[np.float64] | np.float64
+def _count_scores(task: str, training: Examples, valid: Examples | None) -> int:
+    """Return how many scores a network must give."""
+    assert training.targets is not None
+    if task != "multiclass":
+        return int(training.targets.shape[1])
+    parts = [part.targets for part in (training, valid) if part is not None and part.targets is not None]
+    return int(max(np.nanmax(targets, initial=0) for targets in parts)) + 1
 
 
-def _standard(targets: NDArray[np.float32]) -> tuple[Values, Values]:
-    """Return mean and standard deviation of each target; in float32 the squares of tiny or huge ones are 0 or inf."""
-    exact = targets.astype(np.float64)
-    return np.nanmean(exact, axis=0), np.nanstd(exact, axis=0)
-
-
-def _scaled(examples: Examples, mean: Values, scale: Values) -> Examples:
-    assert examples.targets is not None
-    return examples.with_targets(((examples.targets - mean) / scale).astype(np.float32))
+def _class_weights(task: str, training: Examples, n_scores: int, device: torch.device) -> torch.Tensor | None:
+    """Return the weights by which the classes of a training set count alike, if there are such."""
+    assert training.targets is not None
+    weights = None if training.weights is None else torch.from_numpy(training.weights)
+    found = class_weights(task, torch.from_numpy(training.targets), n_scores, weights)
+    return None if found is None else found.to(device)

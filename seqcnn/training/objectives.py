@@ -180,6 +180,22 @@ _SLOPES: Final[dict[str, Callable[[Array, Array, Array | None], tuple[Array, Arr
 }
 
 
+def class_weights(task: str, targets: Tensor, n_scores: int, weights: Tensor | None = None) -> Tensor | None:
+    """Return the weights by which unequal classes count alike, shape (n_scores,), see :func:`losses`; None for numbers.
+
+    Parameters
+    ----------
+    task : str
+    targets : Tensor, shape (n, n_targets)
+    n_scores : int
+    weights : Tensor, shape (n,), optional
+        How much each example counts.
+    """
+    if task == "binary":
+        return balance(targets, weights)
+    return balance_classes(targets, n_scores, weights) if task == "multiclass" else None
+
+
 def balance(targets: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return negatives per positive of each binary target, shape (n_targets,): weighted so, classes count alike.
 

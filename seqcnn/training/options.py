@@ -10,6 +10,7 @@ import numpy as np
 
 from seqcnn.errors import UsageError
 from seqcnn.models.architectures.deepbind import POOLINGS
+from seqcnn.models.device import PRECISIONS
 from seqcnn.models.tasks import TASKS
 from seqcnn.training.optimiser import OPTIMISERS, SCHEDULES
 
@@ -23,6 +24,7 @@ _KNOWN: Final = {
     "strands": ("both", "one"),
     "task": TASKS,
     "pooling": POOLINGS,
+    "precision": PRECISIONS,
 }
 _WITHIN: Final = {
     **dict.fromkeys(("n_filters", "kernel_size", "members", "batch_size", "epochs", "steps"), (1, math.inf)),
@@ -66,6 +68,8 @@ class TrainOptions:
     resample : bool
         Shuffle dinucleotide negatives afresh every epoch.
     seed : int
+    precision : {"float32", "bf16"}
+        See :attr:`seqcnn.models.network.Network.precision`.
 
     Raises
     ------
@@ -99,6 +103,7 @@ class TrainOptions:
     balance: bool = True
     resample: bool = True
     seed: int = 0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for name, known in _KNOWN.items():

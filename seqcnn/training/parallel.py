@@ -7,7 +7,6 @@ added up.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +19,10 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcnn.errors import DeviceError, UsageError
+from seqcnn.errors import DeviceError, TrainingError, UsageError
 from seqcnn.models import predict
 from seqcnn.models.network import Network
+from seqcnn.processes import place
 from seqcnn.sequence.ragged import Ragged
 
 PATIENCE: Final = timedelta(hours=2)
@@ -59,12 +59,24 @@ class Group:
     def add_up(self, tensor: Tensor) -> None:
         """Replace a tensor by its sum over processes, the same bits in each."""
         if self.size > 1:
-            dist.all_reduce(tensor)
+            with _reported():
+                dist.all_reduce(tensor)
 
     def agree(self, tensor: Tensor) -> None:
         """Replace a tensor by that of the first process."""
         if self.size > 1:
-            dist.broadcast(tensor, 0)
+            with _reported():
+                dist.broadcast(tensor, 0)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Say in words that another process has gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        what = " ".join(str(error).split())[:200]
+        raise TrainingError(f"another process has gone, and training with it ({what})") from error
 
 
 def current() -> Group:
@@ -83,7 +95,7 @@ def joined(device: torch.device) -> Iterator[Group]:
     DeviceError
         If they cannot find each other, or the device is one that they cannot train on together.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "RANK" not in os.environ:
+    if place().size == 1:
         yield Group()
         return
     if device.type not in ("cpu", "cuda"):

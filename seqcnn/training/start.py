@@ -101,9 +101,10 @@ class Start:
         network : Network
         task : str
         shift, scale : array
-            What is taken from targets, and what they are divided by, before training (regression).
+            A score of the task is one in training times `scale`, plus `shift` (regression, poisson).
         positive_weight : Tensor or None
-            Weight of positives in training (binary): the model's bias moves to where training with it would put it.
+            Weight of positives (binary) or classes (multiclass) in training: the model's bias moves to where training
+            with it would put it.
         """
         if self.model is not None:
             self._copy(network, task, shift, scale, positive_weight)
@@ -121,7 +122,7 @@ class Start:
             for name, parameter in network.named_parameters():
                 if same_targets or not name.startswith("output_"):
                     parameter.copy_(source[name][members.to(source[name].device)])
-            if same_targets and task == "regression":
+            if same_targets and task in ("regression", "poisson"):
                 network.rescale(torch.as_tensor(1 / scale), torch.as_tensor(-shift / scale))
             if same_targets and positive_weight is not None:
                 network.output_bias.add_(positive_weight.log().to(network.output_bias))

@@ -77,12 +77,15 @@ class Together(Step):
     @contextmanager
     def running(self) -> Iterator[None]:
         """Set up what is needed while steps are done."""
-        self.group.agree(self.optimiser.weights)
         try:
             with super().running():
                 yield
         finally:
             self.network.shared = None
+
+    def begin(self) -> None:
+        """Have all processes begin an epoch with the same weights, should their processors differ in a last bit."""
+        self.group.agree(self.optimiser.weights)
 
     def add_gradients(self, batch: Batch) -> Tensor:
         """Add the gradient of a batch, all processes' shares of it; return each member's loss."""
@@ -125,7 +128,6 @@ class OnDevice(Step):
     @contextmanager
     def running(self) -> Iterator[None]:
         """Work on a stream of its own, as recording asks for."""
-        self.group.agree(self.optimiser.weights)
         try:
             if not self.records:
                 yield
@@ -141,7 +143,8 @@ class OnDevice(Step):
             self.network.shared = None
 
     def begin(self) -> None:
-        """Have dropout go on from where the optimiser is."""
+        """Have dropout go on from where the optimiser is, and all processes begin with the same weights."""
+        self.group.agree(self.optimiser.weights)
         if any(self.network.dropouts):
             self.network.device_factors.begin(self.optimiser.steps_done)
 
@@ -189,6 +192,16 @@ class OnDevice(Step):
         if any(self.network.dropouts):
             self.network.device_factors.go_on()
         return losses
+
+    @property
+    def recordings(self) -> int:
+        """How many CUDA graphs there are."""
+        return sum(len(each.recorded) for each in (self.whole, self.gather, self.finish))
+
+    @property
+    def problem(self) -> str:
+        """Why work could not be recorded, if it could not."""
+        return self.whole.problem or self.gather.problem or self.finish.problem
 
 
 class Sums:

@@ -18,6 +18,7 @@ PACKAGE = Path(seqcnn.version.__file__).parent
 LAYERS = {
     "version": 0,
     "errors": 0,
+    "processes": 0,
     "sequence": 0,
     "formats": 1,
     "dataset": 2,
@@ -29,7 +30,7 @@ LAYERS = {
     "cli": 8,
     "__main__": 9,
 }
-HEAVY = {"torch", "numpy", "pandas", "sklearn", "Bio", "h5py", "scipy", "pyfaidx"}
+HEAVY = {"torch", "numpy", "pandas", "sklearn", "Bio", "h5py", "scipy", "pyfaidx", "matplotlib", "logomaker"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 COMMANDS = sorted(path.stem for path in (PACKAGE / "cli" / "commands").glob("[!_]*.py"))
 

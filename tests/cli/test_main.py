@@ -9,8 +9,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import click
 import pytest
@@ -171,7 +174,7 @@ def test_full_standard_output_is_one_line(inputs: Inputs, runs: Runs) -> None:
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_leaves_nothing_half_written(
+def test_an_interrupt_leaves_nothing_but_a_checkpoint(
     sent: signal.Signals, code: int, inputs: Inputs, tmp_path: Path
 ) -> None:
     temporary = tmp_path / "tmp"
@@ -191,8 +194,41 @@ def test_an_interrupt_leaves_nothing_half_written(
         said = process.stderr.read().splitlines()
         assert process.wait(30) == code
     said = [line for line in said if not line.startswith("epoch ")]
-    assert said == (["seqcnn: interrupted"] if sent == signal.SIGINT else [])
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert len(said) == 1
+    assert said[0].startswith("seqcnn: interrupted ")
+    assert said[0].endswith("; the same command with --resume goes on from there")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["checkpoint.safetensors"]
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_nothing_half_written(sent: signal.Signals, code: int, runs: Runs, tmp_path: Path) -> None:
+    """While it writes the scores of an input without end."""
+    with subprocess.Popen(
+        [*SEQCNN, "predict", str(runs.dna), "-", "-o", str(tmp_path / "x.tsv")],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs are born deaf to it
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        feeder = threading.Thread(target=feed, args=(process.stdin,))
+        feeder.start()
+        while not list(tmp_path.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(sent)
+        assert process.wait(30) == code
+        said = process.stderr.read()
+        feeder.join()
+    assert said == (b"seqcnn: interrupted\n" if sent == signal.SIGINT else b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def feed(stdin: IO[bytes]) -> None:
+    """Write sequences until nobody reads them."""
+    with suppress(BrokenPipeError):
+        while True:
+            stdin.write(b">s\nACGTACGTACGTACGT\n" * 10_000)
 
 
 def test_progress_is_shown_on_a_terminal(inputs: Inputs, tmp_path: Path) -> None:

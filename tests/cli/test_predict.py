@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from seqcnn.models.modelfile import load
+from seqcnn.models.predict import member_scores
+from seqcnn.sequence.ragged import encode_all
 from tests.cli.conftest import Inputs, Runs, Shell, draw, fasta
 
 
@@ -146,3 +149,22 @@ def test_output_and_messages(inputs: Inputs, runs: Runs, shell: Shell, tmp_path:
     assert verbose.out == once.out
     assert "device cpu (1 thread)" in verbose.err
     assert once.err == ""
+
+
+def test_spread_is_the_standard_deviation_over_members(inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
+    options = ["--epochs", "2", "--members", "3", "--n-filters", "4", "--kernel-size", "9", "--threads", "1"]
+    assert shell("train", inputs.positives, "-o", tmp_path / "run", *options).code == 0
+    rows = [*draw(20, 60), ""]
+    path = fasta(tmp_path / "some.fa", rows)
+    plain, result = (shell("predict", tmp_path / "run", path, *more) for more in ([], ["--spread"]))
+    assert result.header == [*plain.header, "score_sd"]
+    assert [row[:-1] for row in result.rows] == plain.rows
+    each = member_scores(load(tmp_path / "run").network, encode_all(rows[:-1]))[:, :, 0]
+    assert [float(row[-1]) for row in result.rows[:-1]] == pytest.approx(each.std(0).tolist(), rel=1e-4)
+    assert result.rows[-1][-1] == "nan"
+
+
+def test_spread_of_one_member(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    result = shell("predict", runs.dna, inputs.positives, "--spread")
+    assert result.code == 2
+    assert "--spread needs an ensemble, but the model has one member" in result.err

@@ -28,7 +28,10 @@ def chunks(draw, max_rows=6):
     if draw(st.booleans()):
         split = np.array(draw(st.lists(st.sampled_from(["train", "test", ""]), min_size=n, max_size=n)), dtype=object)
     origin = np.array(draw(st.lists(st.sampled_from(list(Origin)), min_size=n, max_size=n)), dtype=np.uint8)
-    return Examples(encode_all(draw(some)), from_text(names), targets, origin, windows, split)
+    weights = None
+    if draw(st.booleans()):
+        weights = np.array(draw(st.lists(st.floats(0, 99, width=32), min_size=n, max_size=n)), dtype=np.float32)
+    return Examples(encode_all(draw(some)), from_text(names), targets, origin, windows, split, weights)
 
 
 def rows_of(examples):
@@ -43,15 +46,17 @@ def rows_of(examples):
         strand = ["+"] * n if windows.strand is None else windows.strand.tolist()
         places = list(zip(windows.chrom.tolist(), windows.start.tolist(), windows.end.tolist(), strand, strict=True))
     split = [""] * n if examples.split is None else examples.split.tolist()
+    weights = [1.0] * n if examples.weights is None else examples.weights.tolist()
     codes = [row.tolist() for row in examples.sequences]
-    return list(zip(codes, examples.names.decode(), targets, examples.origin.tolist(), places, split, strict=True))
+    columns = (codes, examples.names.decode(), targets, examples.origin.tolist(), places, split, weights)
+    return list(zip(*columns, strict=True))
 
 
 @given(st.lists(chunks(), min_size=1, max_size=4))
 def test_join_keeps_every_row_and_fills_up_what_is_unknown(parts):
     joined = join(parts)
     assert rows_of(joined) == [row for part in parts for row in rows_of(part)]
-    for name in ("targets", "windows", "split"):
+    for name in ("targets", "windows", "split", "weights"):
         assert (getattr(joined, name) is None) == all(getattr(part, name) is None for part in parts)
 
 

@@ -26,6 +26,27 @@ def test_a_header_without_a_number(header):
         labels_by_pattern(from_text([header]), compile_pattern("class:(.*)|other"), "x.fa")
 
 
+def test_classes_by_pattern():
+    numbers = {"b": 0.0, "a": 1.0}
+
+    def number(name):
+        if name not in numbers:
+            raise ValueError(f"class {name!r} is not known")
+        return numbers[name]
+
+    pattern = compile_pattern(r"type=(\w*)|x")
+    names, labels = labels_by_pattern(from_text(["s1 type=a", "s2 type=b"]), pattern, "x.fa", number)
+    assert names.decode() == ["s1", "s2"]
+    assert (labels.dtype, labels.tolist()) == (np.float32, [[1], [0]])
+    for header, message in (
+        ("s3 type=c", "header 's3 type=c': class 'c' is not known"),
+        ("s4", "header 's4' gives no class by --label-pattern 'type="),
+        ("x", "header 'x' gives no class by"),
+    ):
+        with pytest.raises(InputError, match=f"^x.fa: {message}"):
+            labels_by_pattern(from_text([header]), pattern, "x.fa", number)
+
+
 def test_patterns():
     with pytest.raises(UsageError, match=r"is not a regular expression: "):
         compile_pattern("(")

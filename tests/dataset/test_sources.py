@@ -103,6 +103,103 @@ def test_table_columns(tmp_path):
     assert (no_targets.targets.tolist(), source.target_names, source.labelled) == ([[1]], ["target"], False)
 
 
+CELLS = "s\tkind\tw\nACGT\tglia\t2\nGGGG\tneuron\t0\nTTTT\tNA\t1\nCCCC\tglia\t1.5\n"
+
+
+def test_classes(tmp_path):
+    path = put(tmp_path, "x.tsv", CELLS)
+    examples, source, _ = read(path, target_columns=("kind",), task="multiclass")
+    np.testing.assert_array_equal(examples.targets[:, 0], [0, 1, np.nan, 0])
+    assert examples.targets.dtype == np.float32
+    assert (source.target_names, source.has_classes, source.classes.order()[0]) == (["kind"], True, ["glia", "neuron"])
+    known = {"target_columns": ("kind",), "task": "multiclass"}
+    examples, _, _ = read(path, classes=("neuron", "glia", "other"), **known)
+    np.testing.assert_array_equal(examples.targets[:, 0], [1, 0, np.nan, 1])
+    message = r"x.tsv:3: column 'kind': class 'neuron' is not one of the model's: glia, other"
+    with pytest.raises(InputError, match=message):
+        read(path, classes=("glia", "other"), **known)
+    with pytest.raises(InputError, match=r"x.tsv:2: 'glia' in column 'kind' is not a number; .*--task multiclass"):
+        read(path, target_columns=("kind",))
+    examples, source, _ = read(path, label=None, task="multiclass")
+    assert (examples.targets, source.has_classes) == (None, False)
+
+
+def test_inputs_that_say_no_class(tmp_path):
+    table, plain_fasta = put(tmp_path, "x.tsv", CELLS), put(tmp_path, "x.fa", FASTA)
+    genome = str(put(tmp_path, "g.fa", GENOME))
+    bed = put(tmp_path, "p.bed", "chr1\t0\t4\n")
+    for path in (table, plain_fasta, bed, dataset(tmp_path / "n.h5", names=())):
+        with pytest.raises(InputError, match=r"holds no classes, but the task is multiclass; see --target-column"):
+            read(path, task="multiclass", genome=genome)
+    with pytest.raises(UsageError, match=r"x.tsv: the class of an example is in one column, not in kind, w"):
+        read(table, target_columns=("kind", "w"), task="multiclass")
+
+
+def test_classes_in_headers(tmp_path):
+    path = put(tmp_path, "x.fa", ">a type=T\nACG\n>b type=B\nCCC\n")
+    examples, source, _ = read(path, label_pattern=r"type=(\w)", task="multiclass")
+    assert (examples.targets.tolist(), source.classes.order()[0]) == ([[0], [1]], ["B", "T"])
+    assert source.target_names == ["target"]
+
+
+def encoded_classes(path, names, numbers):
+    with DatasetWriter(path, "dna", ["kind"]) as writer:
+        writer.append(join([_given(["ACGT"] * len(numbers), 1)]).with_targets(np.array(numbers, np.float32)[:, None]))
+        writer.finish({}, class_names=names)
+    return path
+
+
+def test_encoded_classes(tmp_path):
+    path = encoded_classes(tmp_path / "d.h5", ["x", "y"], [1, 0])
+    examples, source, _ = read(path)
+    assert (source.has_classes, source.classes.order()[0]) == (True, ["x", "y"])
+    assert [["y"], ["x"]] == [[list(source.classes._numbers)[int(value)]] for value in examples.targets[:, 0]]
+    examples, _, _ = read(path, task="multiclass", classes=("y", "z", "x"))
+    assert examples.targets.tolist() == [[0], [2]]
+    with pytest.raises(InputError, match=r"d.h5: class 'x' is not one of the model's: y, z"):
+        read(path, task="multiclass", classes=("y", "z"))
+    with pytest.raises(InputError, match=r"d.h5: the targets are 2 classes \(x, y\), not those of a binary task"):
+        read(path, task="binary")
+    examples, source, _ = read(path, label=None, task="binary")
+    assert (examples.targets, source.has_classes) == (None, False)
+    with pytest.raises(InputError, match=r"w.h5: the target 2 is not the number of a class"):
+        read(encoded_classes(tmp_path / "w.h5", ["x", "y"], [1, 2]))
+    numbers = dataset(tmp_path / "n.h5", sequences=["ACGT"] * 3)
+    examples, source, _ = read(numbers, task="multiclass")
+    assert (examples.targets[:, 0].tolist(), source.classes.order()[0]) == ([0, 1, 2], ["0", "1", "2"])
+
+
+def test_weights_of_a_table(tmp_path):
+    path = put(tmp_path, "x.tsv", CELLS)
+    for column in ("w", "3"):
+        examples, source, tally = read(path, target_columns=("w",), weight_column=column)
+        assert (examples.weights.dtype, examples.weights.tolist()) == (np.float32, [2, 0, 1, 1.5])
+        assert source.weighted
+    examples, source, _ = read(path, target_columns=("w",))
+    assert (examples.weights, source.weighted) == (None, False)
+    assert read(path, label=None, weight_column="w")[0].weights is None
+    bad = put(tmp_path, "y.tsv", CELLS.replace("1.5", "-1.5"))
+    with pytest.raises(InputError, match=r"y.tsv:5: '-1.5' in column 'w' is not a weight; weights are numbers of 0 or"):
+        read(bad, target_columns=("w",), weight_column="w")
+    with pytest.raises(InputError, match=r"there is no column 'v' \(weight\)"):
+        read(path, weight_column="v")
+
+
+def test_weights_of_regions(tmp_path):
+    genome = str(put(tmp_path, "g.fa", GENOME))
+    bed = put(tmp_path, "p.bed", "chr1\t0\t4\ta\t3\nchr1\t4\t8\tb\t0.5\nchr2\t0\t4\tc\t0\n")
+    examples, source, _ = read(bed, genome=genome, weight_column="score")
+    assert (examples.weights.dtype, examples.weights.tolist()) == (np.float32, [3, 0.5, 0])
+    assert source.weighted
+    assert read(bed, genome=genome)[0].weights is None
+    assert read(bed, genome=genome, label=None, weight_column="score")[0].weights is None
+    for value, found in (("-2", "-2"), (".", "no number"), ("inf", "inf")):
+        wrong = put(tmp_path, "w.bed", f"# x\nchr1\t0\t4\ta\t3\nchr1\t4\t8\tb\t{value}\n")
+        message = f"w.bed:3: column 'score' holds {found}, but a weight is a number of 0 or more"
+        with pytest.raises(InputError, match=message):
+            read(wrong, genome=genome, weight_column="score")
+
+
 def test_headers_of_ones_and_zeros(tmp_path):
     examples, source, tally = read(put(tmp_path, "x", ">1\nACG\n>0 \nAAA\n>1\nCC\n"))
     assert examples.targets.tolist() == [[1], [0], [1]]

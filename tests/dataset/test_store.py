@@ -45,8 +45,9 @@ def test_round_trip_is_what_join_gives(tmp_path_factory, parts, size):
         joined = join(parts)
         assert [row for chunk in read for row in rows_of(chunk)] == rows_of(joined)
         back = join(read)
-        for name in ("targets", "windows", "split"):
+        for name in ("targets", "windows", "split", "weights"):
             assert (getattr(back, name) is None) == (getattr(joined, name) is None)
+        assert dataset.has_weights == (joined.weights is not None)
         assert back.sequences.data.dtype == np.uint8
         assert back.sequences.offsets.dtype == np.int64
         assert dataset.has_windows == (joined.windows is not None)
@@ -74,6 +75,47 @@ def test_attributes(tmp_path):
     path = write(tmp_path / "d.h5", [simple(["ACGU"])], "rna", ["α", "b"], long)
     dataset = Dataset(path)
     assert (dataset.alphabet, dataset.target_names, dataset.provenance) == ("rna", ["α", "b"], long)
+
+
+def test_classes(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "CHUNK", 2)
+    path = tmp_path / "d.h5"
+    with DatasetWriter(path, "dna", ["kind"]) as writer:
+        writer.append(simple(["A", "C", "G", "T"], targets=np.array([[0], [1], [np.nan], [0]], np.float32)))
+        writer.append(simple(["A"], targets=np.array([[2]], np.float32)))
+        writer.renumber(np.array([2, 0, 1], np.float32))
+        writer.finish({}, task="multiclass", class_names=["b", "c", "a"])
+    dataset = Dataset(path)
+    assert (dataset.task, dataset.class_names, dataset.target_names) == ("multiclass", ["b", "c", "a"], ["kind"])
+    np.testing.assert_array_equal(join(list(dataset.chunks())).targets[:, 0], [2, 0, np.nan, 2, 1])
+    other = Dataset(write(tmp_path / "o.h5", [simple(["A"])]))
+    assert (other.task, other.class_names) == (None, [])
+
+
+def test_weights_as_documented(tmp_path):
+    path = write(tmp_path / "d.h5", [simple(["A"]), simple(["C", "G"], weights=np.array([0, 2.5], np.float32))])
+    with h5py.File(path, "r") as file:
+        assert file["weights"][:].tolist() == [1, 0, 2.5]
+        assert file["weights"].dtype == np.float32
+
+
+@pytest.mark.parametrize("weight", [-1, np.nan])
+def test_weights_that_are_none(tmp_path, weight):
+    path = write(tmp_path / "d.h5", [simple(["A", "C"], weights=np.array([1, weight], np.float32))])
+    with pytest.raises(InputError, match=f"is not a whole HDF5 dataset .a weight is {weight:.1f}, not 0 or more"):
+        list(Dataset(path).chunks())
+    with h5py.File(path, "r+") as file:
+        file["weights"].resize(1, axis=0)
+    with pytest.raises(InputError, match="weights has 1 rows for 2 sequences"):
+        Dataset(path)
+
+
+def test_weights_beside_one_hot(tmp_path):
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file["one_hot"] = one_hot(encode_all(["ACGN", "TTTT"]).padded())
+        file["weights"] = [1, 3]
+    (chunk,) = Dataset(tmp_path / "d.h5").chunks()
+    assert chunk.weights.tolist() == [1, 3]
 
 
 def test_other_tools_can_read_it_as_documented(tmp_path):

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from seqcnn.models import scan as module
 from seqcnn.models import scan_convolution
-from seqcnn.models.scan import Windows, argmax_windows, build_table, find_windows, window_batches
+from seqcnn.models.scan import Windows, best_windows, build_table, find_windows, window_batches
 from seqcnn.models.scan import scan as scan_for_maximum
 from seqcnn.models.scan_average import scan_with_average
 from seqcnn.sequence.alphabet import N_CODE, one_hot
@@ -275,19 +275,20 @@ NUMBERS = st.one_of(
         lambda shape: arrays(np.float32, shape, elements=NUMBERS)
     )
 )
-def test_argmax_finds_a_largest_score(values: NDArray[np.float32]) -> None:
+def test_best_windows_are_the_first_of_the_largest(values: NDArray[np.float32]) -> None:
     scores = torch.from_numpy(values)
-    maximum = scores.amax(1)
-    position = argmax_windows(scores, maximum)
-    assert bool(((position >= 0) & (position < scores.shape[1])).all())
-    assert torch.equal(scores.gather(1, position[:, None])[:, 0], maximum)
+    maximum, position = best_windows(scores)
+    assert torch.equal(maximum, scores.amax(1))
+    assert np.array_equal(position.numpy(), values.argmax(1))
 
 
-def test_argmax_of_nan_is_in_range() -> None:
+def test_best_window_of_nan_is_in_range() -> None:
     scores = torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(0))
     scores[0, 7, 1] = torch.nan
-    position = argmax_windows(scores, scores.amax(1))
+    maximum, position = best_windows(scores)
     assert position[0, 1] == 7
+    assert maximum[0, 1].isnan()
+    assert maximum.isnan().sum() == 1
     assert position.max() < 50
 
 

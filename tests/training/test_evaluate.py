@@ -11,7 +11,7 @@ from seqcnn.errors import InputError
 from seqcnn.models.predict import predict
 from seqcnn.sequence.ragged import from_rows
 from seqcnn.training.evaluate import evaluate, judge
-from seqcnn.training.metrics import binary_metrics, regression_metrics
+from seqcnn.training.judging import binary_metrics, regression_metrics
 from seqcnn.training.train import Trained
 from tests.training.conftest import given, sites, train_on
 

@@ -49,6 +49,16 @@ def test_rows_and_inputs_belong_together() -> None:
 
 
 @pytest.mark.parametrize("ragged", [False, True])
+def test_weights_go_with_their_examples(ragged: bool) -> None:
+    examples = simulate(100, 0, ragged=ragged)
+    assert all(batch.weights is None for batch in make_feed(examples, 9).batches(1))
+    weights = np.random.default_rng(0).random(100).astype(np.float32)
+    for batch in make_feed(replace(examples, weights=weights), 9).batches(1):
+        assert batch.weights is not None
+        assert np.array_equal(batch.weights.numpy(), weights[batch.rows])
+
+
+@pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("batch_size", [7, 50])
 def test_skipping_batches(ragged: bool, batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows is the same to the bit."""

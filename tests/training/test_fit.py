@@ -292,7 +292,7 @@ def test_weight_of_positives_is_that_many_copies() -> None:
         train,
         None,
         plan(rates=[Rates(rate)], **one_step),
-        positive_weight=torch.tensor([3.0]),
+        class_weight=torch.tensor([3.0]),
     )
     fit(networks[1], train.take(copies), None, plan(rates=[Rates(rate * len(copies) / 20)], **one_step))
     for one, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqcnn.cli import options, training_options
-from seqcnn.cli.watch import Watch
+from seqcnn.cli import config_file, options, training_options
+from seqcnn.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from seqcnn.cli.console import Advance, Reporter
+    from seqcnn.cli.calibration import Calibration
+    from seqcnn.cli.console import Reporter
     from seqcnn.cli.prepared import Prepared
     from seqcnn.cli.record import Record
-    from seqcnn.dataset.examples import Examples
-    from seqcnn.training.calibrate import CalibrateOptions, Piece, Trial
     from seqcnn.training.options import TrainOptions
     from seqcnn.training.search import Space
+
+SPLITTING = {"valid_chroms": (), "valid_fraction": 0.0}
+"""There are folds instead of a validation part."""
 
 
 @click.command(
@@ -34,6 +33,7 @@ Examples:
   seqcnn calibrate bound.fa.gz -o run/
   seqcnn calibrate data.h5 -o run/ --trials 60 --search n_filters=16,32,64 --search kernel_size=12..32
   seqcnn calibrate data.h5 -o run/ --preset deepbind
+  seqcnn calibrate data.h5 -o run/ --study shared/study.journal     # on as many hosts as there are
   seqcnn train data.h5 -o again/ --config run/trials/trial_07.yaml
 
 The output folder holds trials.tsv (every setting, every fold's score), trials.png (score against each
@@ -42,7 +42,7 @@ and run.json."""
 )
 @options.inputs()
 @options.output("The folder to write.")
-@training_options.config()
+@config_file.config()
 @options.option("--trials", type=click.IntRange(min=1), default=30, metavar="N", help="Settings to try.")
 @training_options.folds("Folds that each setting is judged on.", default=3)
 @options.option(
@@ -50,7 +50,7 @@ and run.json."""
     multiple=True,
     metavar="NAME=...",
     help="Search an option within LOW..HIGH, or among A,B,C; may be given again. "
-    "Others are searched as the preset says.",
+    "Others are searched as the preset says, unless they are given.",
 )
 @options.option(
     "--trial-epochs",
@@ -70,7 +70,7 @@ and run.json."""
     "--best",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Settings that make the model, of the best one's shape.",
+    help="Settings that make the model, at most: of those with the best one's shape.",
     show_default="4; 1 with --preset deepbind",
 )
 @options.option(
@@ -86,11 +86,32 @@ and run.json."""
     help="Keep all of those as an ensemble, or the one with the lowest training loss.",
     show_default="ensemble; best with --preset deepbind",
 )
+@options.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most trials trained side by side.",
+    show_default="all of a shape; 8 with --study",
+)
+@options.option(
+    "--study",
+    metavar="FILE",
+    help="Share the work with all who are given the same file, data and options: any number of processes, on any "
+    "hosts, that come and go. One of them writes the model. Needs optuna: pip install 'seqcnn[tune]'.",
+)
+@options.option(
+    "--lost-after",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    metavar="S",
+    help="Seconds without a sign of life after which another process's trials are done again (--study).",
+)
 @options.reading()
 @options.labels()
 @training_options.splitting(validates=False)
 @training_options.network(members=False)
 @training_options.course(patience=False)
+@training_options.keeping()
 @options.seed()
 @options.machine()
 @options.messages()
@@ -103,167 +124,127 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     from seqcnn.cli import given as options_given
     from seqcnn.cli.prepared import prepare, set_machine
     from seqcnn.cli.record import Record
-    from seqcnn.cli.trials_table import write_trials
-    from seqcnn.dataset.folds import assign_folds
-    from seqcnn.formats.output import check_output
-    from seqcnn.training.calibrate import CalibrateOptions
     from seqcnn.training.presets import CALIBRATION
+    from seqcnn.training.search import Range, check_space, find_space
 
     report = options_given.reporter(given)
-    usual = CALIBRATION[given["preset"]]
+    _check(given)
     if given["epochs"] is None and given["steps"] is None:
-        given["steps"] = usual.steps
+        given["steps"] = CALIBRATION[given["preset"]].steps
     chosen = training_options.resolve({**given, "members": 1})
-    space = _space(given)
+    space = find_space(given["preset"], given["search"], given)
+    check_space(space, chosen)
     device = set_machine(given, chosen)
-    folder = check_output(output, force=force, directory=True)
     record = Record("calibrate", {**given, **asdict(chosen)}, options_given.input_paths(data, given))
-    splitting = {"valid_chroms": (), "valid_fraction": 0.0}
-    prepared = prepare(data, {**given, **splitting}, chosen, device, report)
+    folder = _open(output, given, force, record, report)
+    if folder is None:
+        return
+    lengths = space.get("kernel_size", (chosen.kernel_size,))
+    longest = lengths.high if isinstance(lengths, Range) else max(lengths)
+    prepared = prepare(data, {**given, **SPLITTING}, replace(chosen, kernel_size=int(longest)), device, report)
+    calibration, by = _plan(given, chosen, space, prepared, report)
+    given |= {**SPLITTING, "folds_by": by}
+    if given["study"] is None:
+        _alone(calibration, folder, given, record)
+    else:
+        _together(calibration, folder, given, force, record)
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Refuse options that contradict each other."""
+    if given["study"] is not None and given["resume"]:
+        raise UsageError("--study goes on by itself with what is left; leave --resume out")
+    if "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("torchrun does not divide a calibration; start processes by themselves, with --study FILE")
+
+
+def _open(output: str, given: Mapping[str, Any], force: bool, record: Record, report: Reporter) -> Path | None:
+    """Check or make the output folder; None if there is nothing left to do."""
+    from seqcnn.cli.resuming import open_run
+    from seqcnn.formats.output import check_output
+    from seqcnn.training.ledger import FILE_NAME
+
+    if given["study"] is None:
+        return open_run(output, force=force, resume=given["resume"], record=record, report=report, marks=(FILE_NAME,))
+    from seqcnn.training.study import find_outputs
+
+    known = os.path.realpath(output) in find_outputs(given["study"])
+    return check_output(output, force=force or known, directory=True)
+
+
+def _plan(
+    given: Mapping[str, Any], chosen: TrainOptions, space: Space, prepared: Prepared, report: Reporter
+) -> tuple[Calibration, str]:
+    """Make folds, and find out what is to be done; return it, and what the folds go by."""
+    from seqcnn.cli.calibration import Calibration
+    from seqcnn.dataset.folds import assign_folds
+    from seqcnn.training.cross_validation import check_folds
+    from seqcnn.training.presets import CALIBRATION
+    from seqcnn.training.search import parse
+    from seqcnn.training.trials import CalibrateOptions
+
+    usual = CALIBRATION[given["preset"]]
     examples = prepared.examples.take(prepared.split.part != "test")
     folds, by = assign_folds(
         examples, given["folds"], both_strands=prepared.both_strands, seed=chosen.seed, by=given["folds_by"]
     )
+    check_folds(examples, folds, prepared.task, prepared.built.class_names)
     epochs = chosen.n_epochs(len(examples))
+    in_trial = len(examples) * (given["folds"] - 1) // given["folds"] if chosen.steps is not None else len(examples)
+    of_trial = math.ceil(chosen.n_epochs(in_trial) * usual.trial_share)
+    searched = {parse(text)[0] for text in given["search"]}
     calibration = CalibrateOptions(
         space=space,
         trials=given["trials"],
         folds=given["folds"],
-        epochs=given["trial_epochs"] or max(2, math.ceil(epochs * usual.trial_share)),
-        checkpoints=usual.checkpoints,
+        epochs=given["trial_epochs"] or max(min(2, epochs), of_trial),
+        # A course that is cut short is another one, unless the learning rate stays the same.
+        checkpoints=usual.checkpoints if chosen.schedule == "constant" else 1,
         best=given["best"] or usual.best,
         restarts=given["restarts"] or usual.restarts,
         keep=given["keep"] or usual.keep,
         trial_filters=given["trial_filters"] or given["n_filters"] or usual.trial_filters,
-        incumbent=usual.incumbent,
+        incumbent=frozenset(set(space) - searched) if usual.incumbent else frozenset(),
+        at_once=given["at_once"],
     )
     report.say(
         f"{calibration.trials} settings on {calibration.folds} folds by {by}, {calibration.epochs} epochs each; then "
-        f"{calibration.restarts} networks of each of the {calibration.best} best, {epochs} epochs"
+        f"at most {calibration.best} of one shape on all of them"
     )
-    trials = _search(prepared, examples, folds, chosen, calibration, report)
-    write_trials(folder, trials, calibration, {**given, **splitting, "folds_by": by}, prepared.metric)
-    _train_best(prepared, examples, trials, chosen, calibration, epochs, folder, record, report)
+    return Calibration(prepared, examples, folds, chosen, calibration, epochs, report), by
 
 
-def _space(given: Mapping[str, Any]) -> Space:
-    """Return what is searched: as the preset says, but for what the command says."""
-    from seqcnn.training.search import SPACES, parse
+def _alone(calibration: Calibration, folder: Path, given: Mapping[str, Any], record: Record) -> None:
+    """Do everything in this process."""
+    from seqcnn.cli.resuming import finish, keep
+    from seqcnn.cli.watch import Watch
+    from seqcnn.training.ledger import FILE_NAME, Ledger
 
-    usual = SPACES[given["preset"]]
-    left = {name: choice for name, choice in usual.items() if given.get(name) is None}
-    return left | dict(parse(text) for text in given["search"])
-
-
-def _search(
-    prepared: Prepared,
-    examples: Examples,
-    folds: NDArray[np.int64],
-    chosen: TrainOptions,
-    calibration: CalibrateOptions,
-    report: Reporter,
-) -> list[Trial]:
-    """Do all trials."""
-    from seqcnn.training.calibrate import draw_trials, pieces, rank, run_piece
-
-    trials = draw_trials(calibration, chosen)
-    work = list(pieces(trials, calibration.folds))
-    total = sum(len(piece.trials) * int((folds != piece.fold).sum()) for piece in work) * calibration.epochs
-    done = 0
-    with report.progress("calibrating", total) as progress:
-        for number, piece in enumerate(work, 1):
-            run_piece(
-                piece,
-                chosen,
-                calibration,
-                examples,
-                folds,
-                task=prepared.task,
-                both_strands=prepared.both_strands,
-                device=prepared.device,
-                on_batch=_Progress(progress, len(piece.trials), done),
-            )
-            done += len(piece.trials) * int((folds != piece.fold).sum()) * calibration.epochs
-            report.say(
-                f"fit {number}/{len(work)}: {len(piece.trials)} settings, fold {piece.fold + 1}, "
-                f"best {prepared.metric} {_best_of(piece):.4f}"
-            )
-    best = rank(trials)[0]
-    report.say(f"best setting: trial {best.number + 1}, mean {prepared.metric} {best.best_checkpoint()[1]:.4f}")
-    return trials
+    ledger = Ledger(folder / FILE_NAME, calibration.fingerprint())
+    identity = calibration.prepared.identity(calibration.base)
+    with Watch(calibration.report, 0, calibration.prepared.metric) as watch:
+        keeper = keep(folder, given, calibration.report, watch, record, identity)
+        calibration.search(ledger, keeper, resume=given["resume"])
+        calibration.finish(folder, given, record, watch, keeper.part("final"))
+    finish(folder, keeper)
+    ledger.remove()
 
 
-def _best_of(piece: Piece) -> float:
-    scores = [score for trial in piece.trials for score in trial.scores[piece.fold] if not math.isnan(score)]
-    return max(scores, default=math.nan)
+def _together(calibration: Calibration, folder: Path, given: Mapping[str, Any], force: bool, record: Record) -> None:
+    """Do a share of the trials, and the rest if nobody else does."""
+    from seqcnn.cli.calibration import AT_ONCE
+    from seqcnn.cli.watch import Watch
+    from seqcnn.training.study import Study
 
-
-class _Progress:
-    """Moves the progress line by what each batch is worth: its examples, times the settings trained on them."""
-
-    def __init__(self, progress: Advance, n_settings: int, before: int) -> None:
-        self.progress, self.n_settings, self.before = progress, n_settings, before
-        self.epochs_before = self.last = 0
-
-    def __call__(self, done: int, total: int, losses: Tensor) -> None:
-        if done < self.last:
-            self.epochs_before += total
-        self.last = done
-        self.progress.to(self.before + self.n_settings * (self.epochs_before + done))
-
-
-def _train_best(
-    prepared: Prepared,
-    examples: Examples,
-    trials: list[Trial],
-    chosen: TrainOptions,
-    calibration: CalibrateOptions,
-    epochs: int,
-    folder: Path,
-    record: Record,
-    report: Reporter,
-) -> None:
-    """Train the best settings on everything, and write the run folder."""
-    from seqcnn.cli.console import metrics_table
-    from seqcnn.cli.run_folder import write_run
-    from seqcnn.training.calibrate import choose, final_epochs, train_best
-    from seqcnn.training.evaluate import evaluate
-    from seqcnn.training.train import make_model
-
-    best = choose(trials, calibration.best)
-    epochs = final_epochs(best[0], calibration, epochs)
-    with Watch(report, epochs, prepared.metric) as watch:
-        network, history = train_best(
-            best,
-            chosen,
-            calibration,
-            examples,
-            task=prepared.task,
-            both_strands=prepared.both_strands,
-            epochs=epochs,
-            device=prepared.device,
-            on_batch=watch.on_batch,
-            on_epoch=watch.on_epoch,
-        )
-    said = replace(
-        chosen, **best[0].settings, task=prepared.task, epochs=epochs, members=network.settings.n_members, steps=None
-    )
-    counts, built = prepared.split.counts, prepared.built
-    model = make_model(network, said, examples, counts, built.target_names, built.alphabet, built.length)
-    chosen_trials = [
-        {"trial": trial.number + 1, "score": trial.best_checkpoint()[1], "settings": trial.settings} for trial in best
-    ]
-    metrics: dict[str, Any] = {"calibration": {"metric": prepared.metric, "best": chosen_trials}}
-    test = prepared.split.rows("test")
-    if len(test):
-        metrics["test"] = evaluate(model, prepared.examples.take(test), seed=chosen.seed)
-    model.training["calibration"] = chosen_trials
-    model.training["metrics"] = metrics
-    record.add(**prepared.record(), epochs=epochs, calibration=chosen_trials, lost=sorted(history.lost))
-    write_run(folder, model, [history], metrics, record)
-    if "test" in metrics:
-        report.say(f"test ({len(test):,} examples)")
-        report.say(metrics_table(metrics["test"]))
-    report.say(
-        f"wrote {folder}/: trials.tsv, trials.png, trials/, model.safetensors, history.tsv, metrics.json, run.json"
-    )
+    prints, say = calibration.fingerprint(), calibration.report.say
+    path, lost_after = given["study"], given["lost_after"]
+    with Study(path, prints, calibration.trials, calibration.options.space, lost_after=lost_after) as study:
+        done = calibration.share(study, given["at_once"] or AT_ONCE)
+        record.add(worker=study.signs.worker, trials_of_this_worker=done)
+        holder = study.claim_model(os.path.realpath(folder), again=force)
+        if holder is not None:
+            say(f"all trials are done; {holder.worker} {'has written' if holder.done else 'writes'} {holder.output}/")
+            return
+        with Watch(calibration.report, 0, calibration.prepared.metric) as watch:
+            score = calibration.finish(folder, given, record, watch)
+        study.finish_model(score)

@@ -12,6 +12,9 @@ from seqcnn.cli import options
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from seqcnn.cli.console import Advance
     from seqcnn.dataset.examples import Examples
     from seqcnn.dataset.sources import Source
@@ -30,13 +33,20 @@ Examples:
 @options.reading()
 @options.option("--split-column", metavar="COLUMN", help="Column of a table that says train, valid or test.")
 @options.labels()
+@options.option(
+    "--task",
+    type=click.Choice(["binary", "regression", "poisson", "multiclass"]),
+    help="What the targets are: 0 and 1, numbers, counts, or names of classes; kept in the dataset for train.",
+    show_default="not said",
+)
 @options.option("--one-hot", is_flag=True, help="Also write one-hot arrays (n, 4, length) for other tools.")
 @options.seed()
 @options.messages()
 def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
     """Encode DATA (FASTA, FASTQ, BED or narrowPeak with --genome, tables; also .gz; - is standard input).
 
-    Negatives are added where the data have none. Memory use does not depend on the size of the data.
+    Negatives are added where the data have none. Memory use does not depend on the size of the data, but for
+    --prepare, which takes all intensities or reads into memory.
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli.record import Record
@@ -60,7 +70,10 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
         built = collect(sources, reading, negatives, _Counting(writer, progress), tally)
         n_examples = len(writer)
         record.add(counts=dict(tally.counts), notes=tally.notes, negatives=built.negatives, examples=n_examples)
-        writer.finish(record.finish())
+        record.add(preparation=built.preparation)
+        writer.finish(
+            record.finish(), task=built.task, class_names=built.class_names or None, preparation=built.preparation
+        )
     report.notes(tally)
     report.counts(tally)
     report.say(
@@ -93,3 +106,9 @@ class _Counting:
 
     def read_back(self) -> Iterable[Examples]:
         return self._writer.read_back()
+
+    def renumber(self, places: NDArray[np.float32]) -> None:
+        self._writer.renumber(places)
+
+    def retarget(self, targets: NDArray[np.float32]) -> None:
+        self._writer.retarget(targets)

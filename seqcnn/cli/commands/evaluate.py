@@ -35,10 +35,13 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     """Judge MODEL (a model file or the run folder) on DATA with known targets; inputs are those of train.
 
     For a binary target: AUROC, AUPRC beside the share of positives, accuracy at the best threshold. For a numeric one:
-    Pearson, Spearman, mean squared error. A table is printed, and written as JSON with --output. Intervals come from
-    resampling the examples.
+    Pearson, Spearman, mean squared error; for counts the Poisson deviance, and the share of it that is explained, in
+    place of the last. For several classes: accuracy, mean AUROC, log loss, which class is taken for which, and AUROC
+    and AUPRC of each. A table is printed, and written as JSON with --output. Intervals come from resampling the
+    examples.
     """
     from seqcnn.cli import given as options_given
+    from seqcnn.cli.assay import to_assay
     from seqcnn.cli.console import metrics_table
     from seqcnn.cli.record import Record, write_json
     from seqcnn.dataset.build import load as load_examples
@@ -59,23 +62,25 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     reading = options_given.reading_for(trained, given, report)
     record = Record("evaluate", {**given, "model": model}, options_given.input_paths(data, given))
     tally = Tally()
-    examples, built = load_examples(data, reading, options_given.negatives(given, trained.task), tally)
-    if trained.task == "regression" and not built.labelled:
+    examples, built = load_examples(data, reading, options_given.negatives(given), tally)
+    if trained.task != "binary" and not built.labelled:
         raise InputError(
             "holds no targets, but the model predicts numbers", data[0], hint="see --target-column and --label-pattern"
         )
-    examples = _in_order(examples, built.target_names, trained.target_names)
+    examples = _in_order(examples, built.target_names, trained.target_columns)
     if given["chroms"]:
         examples = examples.take(on_chromosomes(examples, given["chroms"], tally.notes))
+    undo = to_assay(trained, examples, built, reading, given, data, tally)
     report.notes(tally)
     report.counts(tally)
-    metrics = evaluate(trained, examples, seed=given["seed"], batch_size=given["batch_size"])
+    metrics = evaluate(trained, examples, seed=given["seed"], batch_size=given["batch_size"], undo=undo)
     problems = [values.get("problem") for values in metrics.values()]
     if all(problems):
         raise InputError(f"{problems[0]} among the {len(examples):,} examples: nothing to judge by", data[0])
     click.echo(metrics_table(metrics))
     if output is not None:
         record.add(metrics=metrics, negatives=built.negatives, counts=dict(tally.counts), notes=tally.notes)
+        record.add(preparation=trained.training.get("preparation"))
         write_json(record.finish(), output)
 
 

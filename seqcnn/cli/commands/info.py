@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from seqcnn.models.network import Network
 
 
@@ -47,14 +50,13 @@ def _dataset(path: str) -> dict[str, Any]:
     """Describe an encoded dataset, reading it once."""
     from collections import Counter
 
-    import numpy as np
-
     from seqcnn.dataset.examples import Origin
     from seqcnn.dataset.store import Dataset
 
     dataset = Dataset(path)
     bases, shortest, longest = 0, None, 0
     counts = {name: Counter[str]() for name in dataset.target_names}
+    weights: list[tuple[float, float, float]] = []
     origins, splits, chroms = Counter[str](), Counter[str](), Counter[str]()
     for chunk in dataset.chunks():
         lengths = chunk.sequences.lengths
@@ -66,14 +68,11 @@ def _dataset(path: str) -> dict[str, Any]:
             splits.update(chunk.split.tolist())
         if chunk.windows is not None:
             chroms.update(chunk.windows.chrom.tolist())
+        if chunk.weights is not None:
+            weights.append((float(chunk.weights.sum()), float(chunk.weights.min()), float(chunk.weights.max())))
         if chunk.targets is not None:
             for name, column in zip(dataset.target_names, chunk.targets.T, strict=True):
-                counts[name].update(
-                    positive=int((column == 1).sum()),
-                    negative=int((column == 0).sum()),
-                    other=int((~np.isin(column, (0, 1)) & ~np.isnan(column)).sum()),
-                    missing=int(np.isnan(column).sum()),
-                )
+                counts[name].update(_count(column, dataset.class_names))
     facts: dict[str, Any] = {
         "kind": "dataset",
         "examples": len(dataset),
@@ -82,16 +81,43 @@ def _dataset(path: str) -> dict[str, Any]:
         "bases": bases,
         "origin": _words(origins),
     }
+    facts |= {"task": dataset.task} if dataset.task is not None else {}
     facts |= {f"target {name}": _words(count) for name, count in counts.items()}
+    if weights:
+        facts["weights"] = _spread(weights, len(dataset))
     if splits:
         facts["split"] = _words(splits)
     if chroms:
         facts["chromosomes"] = ", ".join(sorted(name for name in chroms if name))
-    made = dataset.provenance
-    if made:
-        facts["made by"] = f"seqcnn {made.get('seqcnn')} on {made.get('started')}"
-        facts["inputs"] = ", ".join(entry["path"] for entry in made.get("inputs", []))
-    return facts
+    if dataset.preparation is not None:
+        facts["targets prepared"] = _prepared(dataset.preparation)
+    return facts | _origin(dataset.provenance)
+
+
+def _origin(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Say how a dataset came about."""
+    if not made:
+        return {}
+    inputs = ", ".join(entry["path"] for entry in made.get("inputs", []))
+    return {"made by": f"seqcnn {made.get('seqcnn')} on {made.get('started')}", "inputs": inputs}
+
+
+def _count(column: NDArray[np.float32], class_names: Sequence[str]) -> dict[str, int]:
+    """Count the values of a target: those of classes if they have names."""
+    import numpy as np
+
+    if class_names:
+        found = {name: int((column == number).sum()) for number, name in enumerate(class_names)}
+    else:
+        found = {"positive": int((column == 1).sum()), "negative": int((column == 0).sum())}
+        found["other"] = int((~np.isin(column, (0, 1)) & ~np.isnan(column)).sum())
+    return found | {"missing": int(np.isnan(column).sum())}
+
+
+def _spread(weights: Sequence[tuple[float, float, float]], n: int) -> str:
+    """Say what weights are, from sum, least and greatest of each chunk."""
+    total, lowest, highest = sum(w[0] for w in weights), min(w[1] for w in weights), max(w[2] for w in weights)
+    return f"mean {total / n:.4g}, {lowest:.4g} to {highest:.4g}"
 
 
 def _model(path: str) -> dict[str, Any]:
@@ -106,7 +132,7 @@ def _model(path: str) -> dict[str, Any]:
         "alphabet": model.alphabet,
         "strands": "both" if settings.both_strands else "one",
         "task": model.task,
-        "targets": ", ".join(model.target_names),
+        "classes" if model.task == "multiclass" else "targets": ", ".join(model.target_names),
         "members": settings.n_members,
         "parameters a member": model.network.n_parameters,
         "windows": "sequences as they are" if model.length is None else f"{model.length} bp",
@@ -119,14 +145,16 @@ def _model(path: str) -> dict[str, Any]:
         facts["imported by"] = f"seqcnn {trained.get('seqcnn')} from {trained.get('imported')}"
         facts |= {name: _entry(about) for name, about in trained["published"].items()}
         return facts
+    if "preparation" in trained:
+        facts["targets prepared"] = _prepared(trained["preparation"])
     facts["trained by"] = f"seqcnn {trained.get('seqcnn')}"
     facts |= {
         f"{part} examples": n for part, n in trained.get("split", {}).items() if part in ("train", "valid", "test")
     }
-    for part, targets in trained.get("metrics", {}).items():
-        for name, metrics in targets.items():
-            for metric in ("auroc", "auprc", "pearson", "spearman"):
-                if metric in metrics:
+    for part in ("valid", "test"):
+        for name, metrics in trained.get("metrics", {}).get(part, {}).items():
+            for metric in ("auroc", "auprc", "accuracy", "pearson", "spearman", "explained_deviance"):
+                if metric in metrics and (metric != "accuracy" or "classes" in metrics):
                     facts[f"{part} {metric} ({name})"] = round(metrics[metric]["value"], 4)
     return facts
 
@@ -136,6 +164,22 @@ def _rule(network: Network) -> str:
     if network.rule == "whole":
         return "whole sequence"
     return "best window of detector length"
+
+
+def _prepared(about: Mapping[str, Any]) -> str:
+    """Say what was done to targets."""
+    if "reads" in about:
+        reads = ", ".join(f"{n:,} reads of {name}" for name, n in about["reads"].items())
+        return f"{about['assay']}, {about['targets']}: {reads}"
+    of_each = [
+        f"{name} (mean {scale['mean']:.4g}, deviation {scale['deviation']:.4g}"
+        + (f", clamped at {scale['ceiling']:.4g}" if scale["ceiling"] is not None else "")
+        + (f", to the power {scale['power']:g}" if scale["power"] != 1 else "")
+        + (f", bias to the power {scale['slope']:.2f}" if scale["slope"] is not None else "")
+        + ")"
+        for name, scale in about["scales"].items()
+    ]
+    return f"{about['assay']}: {', '.join(of_each)}"
 
 
 def _entry(about: Mapping[str, str]) -> str:

@@ -11,7 +11,9 @@ from seqcnn.cli import options
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from seqcnn.cli.console import Reporter
     from seqcnn.formats.motif import Motif
+    from seqcnn.report.logos import LogoStyle
 
 
 @click.command(
@@ -81,12 +83,16 @@ def command(motifs: tuple[str, ...], output: str, force: bool, **given: Any) -> 
         found = [replace(motif, alphabet=given["alphabet"]) for motif in found]
     style = LogoStyle(given["scale"], given["width"], given["height"], given["dpi"])
     if is_picture:
-        _draw_picture(found, target, style, reverse=given["reverse_complement"])
+        _draw_picture(found, target, style, report, reverse=given["reverse_complement"])
         report.say(f"wrote {output}: {len(found):,} motif{'s' * (len(found) > 1)}")
         return
     if given["reverse_complement"]:
         raise click.UsageError("--reverse-complement is for a picture; a folder gets both strands")
-    files = [str(path.name) for path in save_logos(found, target, formats, style)]
+    files = []
+    with report.progress("drawing", unit="pictures") as progress:
+        for path in save_logos(found, target, formats, style):
+            files.append(path.name)
+            progress.by(1)
     record.add(counts={"motifs": len(found), "pictures": len(files)})
     write_json(record.finish(), target / "run.json")
     report.say(f"wrote {output}: {len(files):,} pictures of {len(found):,} motifs; all together in {files[-1]}")
@@ -111,7 +117,7 @@ def _chosen(found: list[Motif], names: tuple[str, ...], path: str) -> list[Motif
     return [motif for motif in found if not names or {motif.name, motif.alternate} & set(names)]
 
 
-def _draw_picture(found: list[Motif], path: Path, style: Any, *, reverse: bool) -> None:
+def _draw_picture(found: list[Motif], path: Path, style: LogoStyle, report: Reporter, *, reverse: bool) -> None:
     """Draw one motif, or a sheet of several."""
     from seqcnn.errors import UsageError
     from seqcnn.report.logos import MOST_ON_SHEET, save_logo, save_sheet
@@ -123,7 +129,9 @@ def _draw_picture(found: list[Motif], path: Path, style: Any, *, reverse: bool) 
             raise UsageError(
                 f"{len(found):,} motifs are too many for one picture ({MOST_ON_SHEET}); write a .pdf, which has pages"
             )
-        save_sheet(found, path, style)
+        n_logos = sum(2 if motif.alphabet == "dna" else 1 for motif in found)
+        with report.progress("drawing", n_logos, "logos") as progress:
+            save_sheet(found, path, style, after_each=progress.by)
     elif reverse:
         save_logo(found[0].reverse_complement(), path, style, note=" (reverse complement)")
     else:

@@ -38,6 +38,11 @@ Examples:
     show_default="the model's",
 )
 @options.option(
+    "--spread",
+    is_flag=True,
+    help="Add a column with the standard deviation of the score over the members of an ensemble.",
+)
+@options.option(
     "--echo",
     is_flag=True,
     help="Write as the published DeepBind program does: the sequence, then a score for each target.",
@@ -50,18 +55,20 @@ Examples:
 def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
     """Score SEQUENCES with MODEL (a model file or the run folder); one line out for each one in, in the same order.
 
-    Columns: name; chrom, start, end and strand for regions; score (log-odds of binding, or the predicted value) and,
-    for a binary target, probability; with several targets, a column NAME (and NAME_probability) for each. A sequence
-    without a letter scores nan. With --echo: sequence, and a column for each target. Memory use does not depend on the
-    size of the input.
+    Columns: name; chrom, start, end and strand for regions; score (log-odds of binding, the predicted value, or the log
+    of the expected count) and, for a binary target, probability, or for counts, rate; with several targets, a column
+    NAME (and NAME_probability or NAME_rate) for each. For several classes: class, the likeliest one, and for each NAME
+    and NAME_probability, which sum to 1. A sequence without a letter scores nan. With --echo: sequence, and a column
+    for each target. Memory use does not depend on the size of the input.
     """
     from seqcnn.cli import given as options_given
     from seqcnn.dataset.build import open_sources
     from seqcnn.dataset.sources import Tally, read_all
+    from seqcnn.errors import UsageError
     from seqcnn.formats.output import check_output
     from seqcnn.models import device as devices
     from seqcnn.models.modelfile import load
-    from seqcnn.models.predict import predict
+    from seqcnn.models.predict import mean_and_spread
 
     report = options_given.reporter(given)
     if output != "-":
@@ -69,6 +76,8 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
     trained = load(model, devices.find(given["device"]))
+    if given["spread"] and trained.network.settings.n_members == 1:
+        raise UsageError("--spread needs an ensemble, but the model has one member; see train --members")
     options_given.set_rule(trained, given["rule"])
     reading = options_given.reading_for(trained, given, report)
     tally = Tally()
@@ -83,11 +92,13 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         report.progress("scoring") as progress,
     ):
         for chunk in read_all(sources):
-            scores = predict(trained.network, chunk.sequences, given["batch_size"])
+            scores, spread = mean_and_spread(trained.network, chunk.sequences, given["batch_size"])
             lines = (
                 _echo(trained, chunk, scores, header=header)
                 if given["echo"]
-                else _lines(trained, chunk, scores, placed=placed, header=header)
+                else _lines(
+                    trained, chunk, scores, spread if given["spread"] else None, placed=placed, header=header
+                )
             )
             text = memoryview(lines.encode())
             while text:  # an unbuffered standard output (PYTHONUNBUFFERED) may take a part only
@@ -117,10 +128,19 @@ def _opened(output: str) -> Iterator[BinaryIO]:
             yield file
 
 
-def _lines(model: Model, chunk: Examples, scores: NDArray[np.float32], *, placed: bool, header: bool) -> str:
+def _lines(
+    model: Model,
+    chunk: Examples,
+    scores: NDArray[np.float32],
+    spread: NDArray[np.float32] | None,
+    *,
+    placed: bool,
+    header: bool,
+) -> str:
     """Return the lines of a chunk, tab-separated; what has no place in a genome is at ``. -1 -1 .``, as in bedtools."""
     import numpy as np
-    from scipy.special import expit
+
+    from seqcnn.models.tasks import RESPONSES, respond
 
     names = ["name"]
     columns: list[list[str]] = [chunk.names.decode()]
@@ -135,13 +155,21 @@ def _lines(model: Model, chunk: Examples, scores: NDArray[np.float32], *, placed
         known = windows.chrom != ""
         places = (windows.chrom, np.where(known, start, -1), np.where(known, windows.end, -1), strand)
         columns += [[str(cell) or "." for cell in column.tolist()] for column in places]
-    single = len(model.target_names) == 1
-    for target, score in zip(model.target_names, scores.T, strict=True):
+    if model.task == "multiclass":
+        names.append("class")
+        called = np.array(model.target_names, dtype=object)
+        columns.append(np.where(np.isnan(scores[:, 0]), ".", called[scores.argmax(1)]).tolist())
+    single, response = len(model.target_names) == 1, RESPONSES.get(model.task)
+    responses = respond(model.task, scores)
+    for i, (target, score, expected) in enumerate(zip(model.target_names, scores.T, responses.T, strict=True)):
         names.append("score" if single else target)
         columns.append([f"{value:.6g}" for value in score.tolist()])
-        if model.task == "binary":
-            names.append("probability" if single else f"{target}_probability")
-            columns.append([f"{value:.6g}" for value in expit(score.astype(np.float64)).tolist()])
+        if response is not None:
+            names.append(response if single else f"{target}_{response}")
+            columns.append([f"{value:.6g}" for value in expected.tolist()])
+        if spread is not None:
+            names.append("score_sd" if single else f"{target}_sd")
+            columns.append([f"{value:.6g}" for value in spread[:, i].tolist()])
     rows = ["\t".join(names)] if header else []
     rows += map("\t".join, zip(*columns, strict=True))
     return "\n".join(rows) + "\n"

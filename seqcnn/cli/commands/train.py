@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqcnn.cli import options, training_options
+from seqcnn.cli import config_file, options, training_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ test, with 95% intervals) and run.json (options, inputs, counts)."""
 )
 @options.inputs()
 @options.output("The folder to write.")
-@training_options.config()
+@config_file.config()
 @options.reading()
 @options.labels()
 @training_options.splitting()
@@ -41,32 +41,43 @@ test, with 95% intervals) and run.json (options, inputs, counts)."""
 @training_options.start()
 @training_options.network()
 @training_options.course()
+@training_options.reading()
+@training_options.keeping()
 @options.seed()
 @options.machine()
 @options.messages()
 def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
     """Train a model on DATA: an encoded dataset (.h5), FASTA, FASTQ, BED or narrowPeak with --genome, or a table.
 
-    Several files are read one after another; - is standard input. The epoch with the best validation score (AUROC, or
-    Pearson's correlation for regression) is kept.
+    Several files are read one after another; - is standard input. The epoch with the best validation score is kept:
+    AUROC, or Pearson's correlation (regression), the share of the deviance that is explained (poisson), the mean AUROC
+    of the classes (multiclass).
     """
     from seqcnn.cli import given as options_given
+    from seqcnn.cli import together
     from seqcnn.cli.prepared import prepare, set_machine
     from seqcnn.cli.record import Record
-    from seqcnn.formats.output import check_output
+    from seqcnn.cli.resuming import open_run
 
     report = options_given.reporter(given)
     chosen = training_options.resolve(given)
     start = _start(given)
     chosen = start.options(chosen, said=frozenset(name for name, value in given.items() if value is not None))
     device = set_machine(given, chosen)
-    folder = check_output(output, force=force, directory=True)
+    together.join(device, data)
     record = Record("train", {**given, **asdict(chosen)}, options_given.input_paths(data, given))
+    folder = together.decided(
+        lambda: open_run(output, force=force, resume=given["resume"], record=record, report=report), output, device
+    )
+    if folder is None:
+        return
     if given["folds"] is not None:
         fraction, given["valid_fraction"] = given["valid_fraction"], 0.0
-        _cross_validate(prepare(data, given, chosen, device, report, start), chosen, given, fraction, folder, record, report)
+        _cross_validate(
+            prepare(data, given, chosen, device, report, start), chosen, given, fraction, folder, record, report
+        )
     else:
-        _train(prepare(data, given, chosen, device, report, start), chosen, folder, record, report)
+        _train(prepare(data, given, chosen, device, report, start), chosen, given, folder, record, report)
 
 
 def _start(given: dict[str, Any]) -> Start:
@@ -82,29 +93,37 @@ def _start(given: dict[str, Any]) -> Start:
     return Start(model, given["head_only"], [] if given["motifs"] is None else read_motifs(given["motifs"]))
 
 
-def _train(prepared: Prepared, chosen: TrainOptions, folder: Path, record: Record, report: Reporter) -> None:
+def _train(
+    prepared: Prepared, chosen: TrainOptions, given: dict[str, Any], folder: Path, record: Record, report: Reporter
+) -> None:
     """Train one model."""
     from seqcnn.cli.console import metrics_table
+    from seqcnn.cli.resuming import finish, keep
     from seqcnn.cli.run_folder import write_run
     from seqcnn.cli.watch import Watch
     from seqcnn.training.train import train
 
-    split, built = prepared.split, prepared.built
-    with Watch(report, chosen.n_epochs(len(split.rows("train"))), prepared.metric) as watch:
+    split, built, chosen = prepared.split, prepared.built, replace(chosen, task=prepared.task)
+    with Watch(report, chosen.n_epochs(split.counts["train"]), prepared.metric) as watch:
+        keeper = keep(folder, given, report, watch, record, prepared.identity(chosen))
         trained = train(
-            prepared.examples,
+            prepared.streamed or prepared.examples,
             split,
             chosen,
-            target_names=built.target_names,
+            target_names=prepared.target_names,
+            class_column=prepared.class_column,
             alphabet=built.alphabet,
             length=built.length,
             device=prepared.device,
             start=prepared.start,
             on_batch=watch.on_batch,
             on_epoch=watch.on_epoch,
+            keeper=keeper,
         )
     record.add(**prepared.record(), epochs=len(trained.history.epochs), best_epoch=trained.history.best_epoch)
+    prepared.describe_targets(trained.model)
     write_run(folder, trained.model, [trained.history], trained.metrics, record)
+    finish(folder, keeper)
     for part, metrics in trained.metrics.items():
         report.say({"valid": "validation", "test": "test"}[part] + f" ({split.counts[part]:,} examples)")
         report.say(metrics_table(metrics))
@@ -122,13 +141,14 @@ def _cross_validate(
 ) -> None:
     """Train a model for each fold."""
     from seqcnn.cli.console import folds_table, metrics_table
+    from seqcnn.cli.resuming import finish, keep
     from seqcnn.cli.run_folder import write_run
     from seqcnn.cli.watch import Watch
     from seqcnn.dataset.folds import assign_folds
     from seqcnn.training.cross_validation import cross_validate, summarise_all
     from seqcnn.training.evaluate import evaluate
 
-    built, n_folds = prepared.built, given["folds"]
+    built, n_folds, chosen = prepared.built, given["folds"], replace(chosen, task=prepared.task)
     test_rows = prepared.split.rows("test")
     examples = prepared.examples.take(prepared.split.part != "test")
     folds, by = assign_folds(
@@ -137,12 +157,14 @@ def _cross_validate(
     report.say(f"{n_folds} folds by {by}")
     watch = Watch(report, 0, prepared.metric)
     with watch:
+        keeper = keep(folder, given, report, watch, record, prepared.identity(chosen))
         done = cross_validate(
             examples,
             folds,
             chosen,
             valid_fraction=valid_fraction,
-            target_names=built.target_names,
+            target_names=prepared.target_names,
+            class_column=prepared.class_column,
             alphabet=built.alphabet,
             length=built.length,
             device=prepared.device,
@@ -150,13 +172,16 @@ def _cross_validate(
             on_fold=lambda fold, counts: watch.begin(f"fold {fold + 1}/{n_folds}", chosen.n_epochs(counts["train"])),
             on_batch=watch.on_batch,
             on_epoch=watch.on_epoch,
+            keeper=keeper,
         )
     metrics: dict[str, Any] = {"folds": done.metrics, "cross_validation": summarise_all(done.metrics)}
     if len(test_rows):
         metrics["test"] = evaluate(done.model, prepared.examples.take(test_rows), seed=chosen.seed)
     done.model.training["metrics"] = metrics
     record.add(**prepared.record(), folds_by=by, best_epoch=[history.best_epoch for history in done.histories])
+    prepared.describe_targets(done.model)
     write_run(folder, done.model, done.histories, metrics, record)
+    finish(folder, keeper)
     report.say(folds_table(metrics["cross_validation"]))
     if "test" in metrics:
         report.say(f"test ({len(test_rows):,} examples)")

@@ -6,7 +6,7 @@ Networks of one shape are the members of one group, so that one pass scores them
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from typing import Any, Final
 
@@ -57,6 +57,16 @@ class Model(network.Network):
             deepbind.Model(deepbind.Settings(n_members=len(targets), **{name: group[name] for name in _SHAPE}))
             for group, targets in zip(settings.groups, self.columns, strict=True)
         )
+
+    @property
+    def rule(self) -> str:
+        """The rule of all groups."""
+        return self.networks[0].rule
+
+    @rule.setter
+    def rule(self, rule: str) -> None:
+        for each in self.networks:
+            each.rule = rule
 
     @property
     def output_bias(self) -> nn.Parameter:  # type: ignore[override]
@@ -110,16 +120,33 @@ class Model(network.Network):
             out[0, :, columns] = each.score_by_windows(sequences)[:, :, 0]
         return out
 
+    def score_windows(
+        self, codes: NDArray[np.uint8], starts: NDArray[np.intp], length: int, *, exact: bool = True
+    ) -> NDArray[np.float32]:
+        """Score windows of one length, each as a sequence of its own, (1, n_windows, n_targets)."""
+        out = np.empty((1, len(starts), self.settings.n_targets), dtype=np.float32)
+        for each, columns in zip(self.networks, self.columns, strict=True):
+            out[0, :, columns] = each.score_windows(codes, starts, length, exact=exact)[:, :, 0]
+        return out
+
+    def take(self, targets: Collection[int]) -> Iterator[tuple[deepbind.Model, list[int]]]:
+        """Yield the networks of some targets, those of one shape as members of one, and which targets they are."""
+        for each, columns in zip(self.networks, self.columns, strict=True):
+            members = [i for i, target in enumerate(columns) if target in targets]
+            if members:
+                yield _members(each, members), [columns[i] for i in members]
+
     def single(self, target: int) -> deepbind.Model:
         """Return the network of one target by itself, with one member and one target."""
-        for each, columns in zip(self.networks, self.columns, strict=True):
-            if target in columns:
-                row = columns.index(target)
-                alone = deepbind.Model(dataclasses.replace(each.settings, n_members=1))
-                alone.load_state_dict({name: values[row : row + 1] for name, values in each.state_dict().items()})
-                alone.rule = self.rule
-                return alone.to(each.output_bias.device).eval().requires_grad_(False)
-        raise ValueError(f"there is no target {target}")
+        return next(network for network, _ in self.take([target]))
+
+
+def _members(network: deepbind.Model, members: list[int]) -> deepbind.Model:
+    """Return some of the members as a network of their own."""
+    part = deepbind.Model(dataclasses.replace(network.settings, n_members=len(members)))
+    part.load_state_dict({name: values[members] for name, values in network.state_dict().items()})
+    part.rule = network.rule
+    return part.to(network.output_bias.device).eval().requires_grad_(False)
 
 
 def _checked(group: Any) -> list[int]:

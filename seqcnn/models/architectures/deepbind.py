@@ -188,10 +188,13 @@ class Model(network.Network):
     def score_windows(
         self, codes: NDArray[np.uint8], starts: NDArray[np.intp], length: int, *, exact: bool = True
     ) -> NDArray[np.float32]:
-        """Do as the base class says; on the CPU without cutting the windows out, unless they are far apart."""
+        """Do as the base class says; on the CPU without cutting the windows out.
+
+        Far from each other it is faster to cut them out, but scores then differ by rounding.
+        """
         settings = self.settings
         k, n = settings.kernel_size, len(starts)
-        far_apart = n == 0 or (starts[-1] - starts[0]) / n > (length + k) / OFFSETS_PER_BASE + 1
+        far_apart = not exact and n > 0 and starts[-1] - starts[0] > ((length + k) / OFFSETS_PER_BASE + 1) * n
         if self.output_bias.device.type != "cpu" or length < k or far_apart:
             return super().score_windows(codes, starts, length)
         with run_pooling.LOCK:  # the first of several threads makes it for all

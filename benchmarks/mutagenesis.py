@@ -1,0 +1,106 @@
+"""Saturation mutagenesis: mutants a second, seqcnn against tangermeme with the same weights, in one process.
+
+    python benchmarks/mutagenesis.py            101 and 1,000 bp, 16 and 128 filters of 24, both strands, 2 threads
+
+tangermeme (its saturation_mutagenesis, raw outputs) runs with fast=True and with fast=False at several batch sizes, and
+its best counts. It tries its fast way only on work of half a minute or more, because it first captures and checks the
+model; here it always does, and what that takes is left out: the time counted is that of twice the sequences less that
+of once. ``--quick`` takes one batch size, for a look.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from plain import PlainDeepBind, one_hot
+from prediction import same_network
+from tangermeme import saturation_mutagenesis as peer
+from torch import Tensor, nn
+
+from seqcnn.interpret.mutagenesis import substitutions
+from seqcnn.models.device import keep_freed_memory
+from seqcnn.sequence.ragged import Ragged, offsets_of
+
+THREADS, RUNS = 2, 5
+CASES = (
+    # bp, filters, sequences for us and for the peer, batch sizes, bar
+    (101, 16, 2000, 100, (128, 512, 2048), 5),
+    (1000, 16, 200, 6, (32, 128, 512), 30),
+    (101, 128, 250, 30, (128, 512, 2048), 5),
+    (1000, 128, 25, 2, (32, 128, 512), 30),
+)
+
+
+class Column(nn.Module):
+    """The plain network with an axis for targets, as tangermeme wants it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.network(x)
+        return scores[:, None]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def peer_rate(model: nn.Module, codes: Tensor, batch_size: int, *, fast: bool) -> float:
+    """Return the peer's mutants a second; its preparation is left out."""
+
+    def run(n: int) -> float:
+        x = one_hot(codes[:n])
+        return seconds(
+            lambda: peer.saturation_mutagenesis(
+                model, x, batch_size=batch_size, device="cpu", fast=fast, raw_outputs=True
+            )
+        )
+
+    n = len(codes) // 2
+    once, twice = (min(run(size) for _ in range(2)) for size in (n, 2 * n))
+    return n * codes.shape[1] * 3 / max(twice - once, 1e-9) if fast else 2 * n * codes.shape[1] * 3 / twice
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(THREADS)
+    keep_freed_memory()
+    peer._FAST_MIN_SECONDS, peer._FAST_MAX_RELATIVE_TIME = 0.0, float("inf")
+    rng = np.random.default_rng(1)
+    for length, n_filters, n_ours, n_theirs, batch_sizes, bar in CASES:
+        torch.manual_seed(1)
+        plain = PlainDeepBind(n_filters).eval().requires_grad_(False)
+        network, model = same_network(plain), Column(plain).eval()
+        codes = rng.integers(0, 4, (n_ours, length), dtype=np.uint8)
+        sequences = Ragged(codes.reshape(-1), offsets_of(np.full(n_ours, length)))
+        tensor = torch.from_numpy(codes)
+        result = peer.saturation_mutagenesis(model, one_hot(tensor[:2]), device="cpu", fast=False, raw_outputs=True)
+        theirs = (result.y_hat - result.y0[:, None, None])[..., 0].numpy()
+        ours = substitutions(network, sequences).change[..., 0].reshape(n_ours, length, 4)[:2].transpose(0, 2, 1)
+        rate = statistics.median(
+            n_ours * length * 3 / seconds(lambda: substitutions(network, sequences)) for _ in range(RUNS)
+        )
+        tried = {
+            (fast, size): peer_rate(model, tensor[: 2 * (n_theirs // 2)], size, fast=fast)
+            for fast in (True, False)
+            for size in (batch_sizes[1:2] if "--quick" in sys.argv else batch_sizes)
+        }
+        (fast, size), best = max(tried.items(), key=lambda item: item[1])
+        print(f"{length:,} bp, {n_filters} filters; largest difference {np.abs(ours - theirs).max():.1e}")
+        print(f"  {'seqcnn':<40}{rate:>12,.0f} mutants/s")
+        print(f"  {f'tangermeme, fast={fast}, batch {size}':<40}{best:>12,.0f} mutants/s{rate / best:>8.1f} x (bar: {bar})")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

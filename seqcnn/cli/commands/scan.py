@@ -1,0 +1,268 @@
+"""Score every position of a genome: bigWig, bedGraph, or BED of hits."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqcnn.cli import options
+
+if TYPE_CHECKING:
+    from seqcnn.cli.console import Reporter
+    from seqcnn.cli.scan_outputs import Output
+    from seqcnn.formats.genome import Genome
+    from seqcnn.interpret.genome_scan import Range, Scanner
+    from seqcnn.interpret.thresholds import Threshold
+    from seqcnn.models.modelfile import Model
+
+
+def _shard(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
+    """Read I/N."""
+    found = re.fullmatch(r"([0-9]+)/([0-9]+)", value or "1/1")
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N", ctx, parameter)
+    return int(found[1]), int(found[2])
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  seqcnn scan run/ hg38.fa -o scores.bw
+  seqcnn scan run/ hg38.fa --chroms chr21,chr22 --step 10 -o scores.bedgraph
+  seqcnn scan ctcf.safetensors hg38.fa --threshold top=10000 -o hits.bed
+  seqcnn scan deepbind.safetensors sacCer3.fa --to bigwig -o tracks/
+  seqcnn scan run/ hg38.fa --shard 3/20 -o part3.bw"""
+)
+@click.argument("arguments", nargs=-1, required=True, metavar="MODEL... GENOME")
+@options.output("File to write: .bw, .bedgraph or .bed; a folder for the tracks of several targets; - with --to.")
+@options.option(
+    "--to",
+    "kind",
+    type=click.Choice(["bigwig", "bedgraph", "bed"]),
+    help="Scores (bigwig, bedgraph), or hits (bed).",
+    show_default="by the output's name",
+)
+@options.option(
+    "--length",
+    type=click.IntRange(min=1),
+    metavar="BP",
+    help="Length of the windows, for models that score sequences whole.",
+    show_default="as in training",
+)
+@options.option(
+    "--rule",
+    type=click.Choice(["whole", "window"]),
+    help="Score windows of --length whole, or windows of the detectors' length.",
+    show_default="the model's",
+)
+@options.option("--targets", metavar="NAME,...", callback=options.csv, help="Targets to scan for.", show_default="all")
+@options.option("--step", type=click.IntRange(min=1), default=1, metavar="BP", help="From one window to the next.")
+@options.option("--chroms", metavar="CHROM,...", callback=options.csv, help="Chromosomes.", show_default="all")
+@options.option("--soft-mask", is_flag=True, help="Read lower case as N.")
+@options.option(
+    "--shard", metavar="I/N", callback=_shard, help="Scan the I-th of N equal parts.", show_default="all of it"
+)
+@options.option(
+    "--threshold",
+    metavar="T",
+    help="Hits: a score; p=P, what the share P of null windows reaches; or top=N, the N best.",
+    show_default="p=1e-4",
+)
+@options.option(
+    "--null",
+    type=click.Choice(["dinucleotide", "genome"]),
+    help="Null windows of p=P: of shuffled stretches, or all of the genome, which is scanned twice.",
+    show_default="dinucleotide",
+)
+@options.option("--overlaps", is_flag=True, help="Report overlapping hits too, not only the best of them.")
+@options.seed()
+@options.machine()
+@options.messages()
+def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
+    """Score every window of GENOME (FASTA) with one MODEL or several, in one pass and constant memory.
+
+    A track has a window's score at its middle base (with --step, on the bases from there on). Windows are of the
+    detectors' length for models that score so (predict --rule), else as long as in training, or --length; both strands
+    count where the model reads both. Windows of N alone have no score. Several targets or models give a file each.
+
+    Hits are BED6 lines of windows: name of the target, score as it is, and the strand that scores better. Of
+    overlapping hits the best is kept.
+    """
+    from seqcnn.cli import given as options_given
+    from seqcnn.cli import scan_outputs
+    from seqcnn.errors import UsageError
+    from seqcnn.formats.genome import Genome
+    from seqcnn.interpret.genome_scan import Scanner, find_ranges
+    from seqcnn.models import device as devices
+
+    report = options_given.reporter(given)
+    if len(arguments) < 2:
+        raise UsageError("name a model and a genome FASTA: seqcnn scan MODEL GENOME -o OUT.bw")
+    *models, genome_path = arguments
+    kind = scan_outputs.find_kind(output, given["kind"])
+    threshold = _threshold(kind, given)
+    devices.set_threads(given["threads"])
+    devices.keep_freed_memory()
+    device = devices.find(given["device"])
+    scanner = Scanner(
+        _load(models, str(device), given["rule"]), length=given["length"], targets=given["targets"], step=given["step"]
+    )
+    paths = scan_outputs.find_paths(output, kind, scanner.tracks, force=force)
+    with Genome(genome_path, soft_mask=given["soft_mask"]) as genome:
+        for note in genome.notes:
+            report.say(note)
+        sizes = _choose(genome, given["chroms"])
+        ranges = find_ranges(sizes, scanner.shortest, given["step"], given["shard"])
+        _announce(report, scanner, sizes, devices.describe(device))
+        if kind == "bed":
+            least = _least(report, scanner, genome, sizes, ranges, threshold, given)
+            most = int(threshold.value) if threshold.kind == "top" else None
+            with scan_outputs.open_hits(
+                paths[0], scanner, genome, least, overlaps=given["overlaps"], most=most
+            ) as hits:
+                counts = _run(report, scanner, genome, ranges, hits)
+            for track, n in zip(scanner.tracks, hits.counts, strict=True):
+                report.say(f"{n:,} hits of {track.name}")
+        else:
+            with scan_outputs.open_tracks(paths, kind, scanner.tracks, genome.chroms, given["step"]) as tracks:
+                counts = _run(report, scanner, genome, ranges, tracks)
+        if genome.n_ambiguous:
+            report.say(f"{genome.n_ambiguous:,} ambiguous letters read as N")
+    _finish(report, counts, output, paths, models, genome_path, given, thresholds=threshold)
+
+
+def _threshold(kind: str, given: Mapping[str, Any]) -> Threshold:
+    """Return what makes a hit, or refuse options that have no use."""
+    from seqcnn.errors import UsageError
+    from seqcnn.interpret.thresholds import parse
+
+    if kind != "bed":
+        idle = next((name for name in ("threshold", "null", "overlaps") if given[name]), None)
+        if idle is not None:
+            raise UsageError(f"--{idle} is for hits: write a .bed file")
+    threshold = parse(given["threshold"] or "p=1e-4")
+    if given["null"] is not None and threshold.kind != "p":
+        raise UsageError("--null is for --threshold p=P")
+    if given["shard"][1] > 1 and (threshold.kind == "top" or given["null"] == "genome"):
+        raise UsageError("--shard: top=N and --null genome need the whole genome; say a score, or p=P by shuffles")
+    return threshold
+
+
+def _load(paths: Sequence[str], device: str, rule: str | None) -> dict[str, Model]:
+    """Read models, by the names of their files or run folders."""
+    from seqcnn.cli.given import set_rule
+    from seqcnn.errors import UsageError
+    from seqcnn.models.modelfile import load
+
+    models: dict[str, Model] = {}
+    for path in paths:
+        label = Path(path).resolve().name.removesuffix(".safetensors")
+        if label == "model":
+            label = Path(path).resolve().parent.name
+        if label in models:
+            raise UsageError(f"two models are named {label!r}: rename a file")
+        models[label] = load(path, device)
+        set_rule(models[label], rule)
+    return models
+
+
+def _choose(genome: Genome, chroms: Sequence[str] | None) -> dict[str, int]:
+    """Return the lengths of the chromosomes that are wanted, in the order of the genome."""
+    from seqcnn.dataset.chromosomes import reconcile
+    from seqcnn.errors import InputError
+
+    if chroms is None:
+        return dict(genome.chroms)
+    names, _ = reconcile(chroms, genome.chroms)
+    missing = [chrom for chrom in chroms if chrom not in names]
+    if missing:
+        some = ", ".join(list(genome.chroms)[:5])
+        raise InputError(f"has no chromosome {missing[0]}", genome.path, hint=f"it has {some} and so on; see --chroms")
+    wanted = set(names.values())
+    return {chrom: size for chrom, size in genome.chroms.items() if chrom in wanted}
+
+
+def _announce(report: Reporter, scanner: Scanner, sizes: Mapping[str, int], device: str) -> None:
+    lengths = sorted({track.length for track in scanner.tracks})
+    shown = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
+    n = len(scanner.tracks)
+    what = scanner.tracks[0].name if n == 1 else f"{n} targets"
+    report.say(f"{what}: windows of {shown} bp, every {scanner.step} bp of {sum(sizes.values()):,}")
+    short = sum(size < scanner.shortest for size in sizes.values())
+    if short:
+        report.say(f"{short:,} sequences are shorter than a window: no scores")
+    report.detail(f"device {device}")
+
+
+def _least(
+    report: Reporter,
+    scanner: Scanner,
+    genome: Genome,
+    sizes: Mapping[str, int],
+    ranges: Sequence[Range],
+    threshold: Threshold,
+    given: Mapping[str, Any],
+) -> list[float]:
+    """Return the least score of a hit of each track."""
+    from seqcnn.interpret import thresholds
+
+    if threshold.kind == "score":
+        return [threshold.value] * len(scanner.tracks)
+    if threshold.kind == "top":
+        return thresholds.for_top(scanner, genome, ranges, int(threshold.value))
+    if given["null"] == "genome":
+        least, n = thresholds.from_genome(scanner, genome, ranges, threshold.value)
+    else:
+        least, n = thresholds.from_shuffles(scanner, genome, sizes, threshold.value, given["seed"])
+    for track, score in zip(scanner.tracks, least, strict=True):
+        report.say(f"{track.name}: score {score:.4g} at p = {threshold.value:g}, of {n:,} null windows")
+    return least
+
+
+def _run(report: Reporter, scanner: Scanner, genome: Genome, ranges: Sequence[Range], output: Output) -> Counter[str]:
+    """Scan; return the counts."""
+    total = sum(-(-(stop - start) // scanner.step) for _, start, stop in ranges)
+    counts = Counter[str]()
+    began = time.perf_counter()
+    with report.progress("scanning", total) as progress:
+        for scores in scanner.scan(genome, ranges):
+            output.add(scores)
+            counts["windows"] += scores.values.shape[1]
+            counts["windows of N alone left out"] += scores.n_silent
+            progress.to(counts["windows"], f"scanning {scores.chrom}")
+    output.finish()
+    seconds = time.perf_counter() - began
+    if counts["windows of N alone left out"]:
+        report.say(f"{counts['windows of N alone left out']:,} windows of N alone left out")
+    bases = counts["windows"] * scanner.step
+    report.detail(f"{bases / seconds / 1e6:.3g} Mb/s, with writing")
+    return counts
+
+
+def _finish(
+    report: Reporter,
+    counts: Counter[str],
+    output: str,
+    paths: Sequence[Path],
+    models: Sequence[str],
+    genome: str,
+    given: Mapping[str, Any],
+    *,
+    thresholds: Threshold,
+) -> None:
+    """Write the record beside several files, and say what was written."""
+    from seqcnn.cli.record import Record, write_json
+
+    if len(paths) > 1:
+        record = Record("scan", given, [*models, genome])
+        record.add(counts=dict(counts), files=[path.name for path in paths])
+        write_json(record.finish(), Path(output) / "run.json")
+    if output != "-":
+        many = f"{len(paths):,} files, " if len(paths) > 1 else ""
+        report.say(f"wrote {output}: {many}{counts['windows']:,} windows")
