@@ -1,11 +1,12 @@
 """Accuracy on ten ENCODE ChIP-seq sets in DeepBind's own files: `seqcnn train` on X_AC, `seqcnn evaluate` on X_B.
 
-    python benchmarks/encode10.py FOLDER [--preset NAME] [--seed N] [--only NAME,...] [--plain]
+    python benchmarks/encode10.py FOLDER [--calibrate] [--preset NAME] [--seed N] [--only NAME,...] [--plain]
 
 FOLDER holds the files ``*_AC.seq.gz`` (positives to train on) and ``*_B.seq.gz`` (500 positives and 500 dinucleotide
 shuffles to test on) of the DeepBind code release (Alipanahi et al. 2015, doi:10.1038/nbt.3300). Options are the
-defaults. Prints a Markdown table beside a plain PyTorch DeepBind (16 filters, AdamW at 1e-3, 15 epochs, one shuffle of
-each positive) on the same files: its figures of one run, or with --plain those of a run now.
+defaults; with --calibrate `seqcnn calibrate` takes the place of `train`, and sees the training file alone. Prints a
+Markdown table beside a plain PyTorch DeepBind (16 filters, AdamW at 1e-3, 15 epochs, one shuffle of each positive) on
+the same files: its figures of one run, or with --plain those of a run now.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def run(*arguments: str | Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--calibrate", action="store_true")
     parser.add_argument("--preset", default="default")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--only", default=",".join(PLAIN))
@@ -74,7 +76,8 @@ def main() -> None:
         test = next(given.folder.glob(f"{protein}_*_B.seq.gz"))
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
-            run("train", train, "-o", f"{folder}/run", "--seed", given.seed, "--preset", given.preset, "--quiet")
+            command = "calibrate" if given.calibrate else "train"
+            run(command, train, "-o", f"{folder}/run", "--seed", given.seed, "--preset", given.preset, "--quiet")
             seconds = time.perf_counter() - began
             run("evaluate", f"{folder}/run", test, "-o", f"{folder}/test.json", "--quiet")
             metrics = json.loads(Path(f"{folder}/test.json").read_text())["metrics"]["Bound"]

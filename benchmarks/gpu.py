@@ -24,8 +24,8 @@ from seqcnn.models import device as devices
 from seqcnn.models.network import Network
 from seqcnn.models.predict import predict
 from seqcnn.sequence.ragged import Ragged, from_text, offsets_of
-from seqcnn.training.presets import PRESETS
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.presets import PRESETS
 from seqcnn.training.train import train
 
 MODELS: dict[str, dict[str, int]] = {"4 x 64 filters": {}, "1 x 16 filters": {"members": 1, "n_filters": 16}}

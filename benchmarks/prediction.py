@@ -35,7 +35,7 @@ TUNED = {
 
 def same_network(plain: PlainDeepBind) -> architectures.Network:
     """Return our network with the same weights."""
-    network = architectures.create("deepbind", {"dropout": 0.25})
+    network = architectures.create("deepbind", {"dropout": 0.25, "n_filters": len(plain.conv.weight)})
     with torch.no_grad():
         network.filters.copy_(plain.conv.weight[None])
         network.threshold.copy_(-plain.conv.bias[None])

@@ -22,7 +22,10 @@ from seqcnn.errors import Interrupted, SeqcnnError
 from seqcnn.processes import place
 from seqcnn.version import __version__
 
-ORDER: Final = ("encode", "train", "evaluate", "predict", "info")
+ORDER: Final = (
+    *("encode", "train", "calibrate", "evaluate", "predict", "mutate", "scan"),
+    *("compare", "logo", "import", "export", "info"),
+)
 """Commands in the order of work; others follow by name."""
 
 SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}

@@ -131,13 +131,8 @@ def keep(
     also : mapping
         What the run depends on beside its fits, see :func:`seqcnn.training.fingerprint.fingerprint`.
     """
-    process = processes.place()
     keeper = Keeper(
-        folder / checkpoint.FILE_NAME,
-        seconds=given["checkpoint_seconds"],
-        resume=given["resume"],
-        also=also,
-        writes=process.leads,
+        folder / checkpoint.FILE_NAME, seconds=given["checkpoint_seconds"], resume=given["resume"], also=also
     )
 
     def on_resume(fit: Fit, name: str) -> None:
@@ -147,7 +142,7 @@ def keep(
         record.content.setdefault("resumed", []).append(f"{name} {where}".strip())
 
     keeper.on_resume, keeper.warn = on_resume, report.say
-    if not given["resume"] and process.leads:
+    if not given["resume"]:
         keeper.remove()
     return keeper
 

@@ -169,7 +169,8 @@ class Incremental:
         sequence, start, stop = (torch.from_numpy(each) for each in (edits.sequence, edits.start, edits.stop))
         local = self._local_scores(scanned.codes, sequence, start, stop, edits.replacement)
         counts = torch.from_numpy(edits.replacement.lengths) + (k - 1)
-        local.masked_fill_((torch.arange(local.shape[1]) >= counts[:, None])[:, :, None], -torch.inf)
+        if (counts < local.shape[1]).any():
+            local.masked_fill_((torch.arange(local.shape[1]) >= counts[:, None])[:, :, None], -torch.inf)
         right = scanned.scores.shape[1] - (stop + k - 1)  # windows from the last back that do not reach the edit
         largest = torch.maximum(
             largest_of_first(scanned.scores, sequence, start),

@@ -205,6 +205,7 @@ def test_an_interrupt_leaves_nothing_half_written(sent: signal.Signals, code: in
     """While it writes the scores of an input without end."""
     with subprocess.Popen(
         [*SEQCNN, "predict", str(runs.dna), "-", "-o", str(tmp_path / "x.tsv")],
+        bufsize=0,
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs are born deaf to it

@@ -161,6 +161,126 @@ def test_positives_of_a_table_keep_their_part(tmp_path):
     assert examples.targets.ravel().tolist() == [1, 1, 0, 0]
 
 
+CELLS = "name\tsequence\tcell\tw\na\tACGTACGT\tglia\t2\nb\tGGTTCCAA\tbrain\t0\nc\tACGGGCGT\tNA\t1\n"
+CELLS += "d\tTTTTACGT\tneuron\t1\n"
+MULTICLASS = ReadOptions(task="multiclass", target_columns=("cell",))
+
+
+def encode_classes(path, target, **options):
+    """Encode a table of classes as the command does."""
+    sources = open_sources([path], ReadOptions(task="multiclass", **options), Tally(), label=1.0)
+    with DatasetWriter(target, "dna", sources[0].target_names) as writer:
+        built = collect(sources, sources[0].options, NegativeOptions(), writer, Tally())
+        writer.finish({}, task=built.task, class_names=built.class_names)
+    return str(target)
+
+
+def test_classes_are_numbered_in_their_order(tmp_path):
+    path = put(tmp_path, "x.tsv", CELLS)
+    examples, built, _ = same_in_memory_and_encoded(tmp_path, [path], MULTICLASS, NegativeOptions())
+    assert (built.task, built.class_names) == ("multiclass", ("brain", "glia", "neuron"))
+    assert (built.target_names, built.negatives, built.labelled) == (["cell"], "none", True)
+    np.testing.assert_array_equal(examples.targets[:, 0], [1, 0, np.nan, 2])
+    again, built = load(
+        [encode_classes(path, tmp_path / "c.h5", target_columns=("cell",))], ReadOptions(), NegativeOptions(), Tally()
+    )
+    assert (built.task, built.class_names) == ("multiclass", ("brain", "glia", "neuron"))
+    np.testing.assert_array_equal(again.targets, examples.targets)
+
+
+def test_classes_of_several_inputs(tmp_path):
+    one, two = put(tmp_path, "x.tsv", CELLS), put(tmp_path, "y.tsv", CELLS.replace("glia", "axon"))
+    encoded = encode_classes(two, tmp_path / "two.h5", target_columns=("cell",))
+    for paths in ([one, two], [one, encoded]):
+        examples, built = load(paths, MULTICLASS, NegativeOptions(), Tally())
+        assert built.class_names == ("axon", "brain", "glia", "neuron")
+        np.testing.assert_array_equal(examples.targets[:, 0], [2, 1, np.nan, 3, 0, 1, np.nan, 3])
+    plain = put(tmp_path, "z.tsv", "sequence\tcell\nACGT\t1\n")
+    numbers = str(tmp_path / "n.h5")
+    encode([plain], ReadOptions(target_columns=("cell",)), NegativeOptions("none"), numbers)
+    with pytest.raises(InputError, match=r"n.h5: holds no names of classes, but .*two.h5 does"):
+        load([encoded, numbers], ReadOptions(), NegativeOptions(), Tally())
+    examples, built = load([encoded, numbers], ReadOptions(task="multiclass"), NegativeOptions(), Tally())
+    assert built.class_names == ("1", "axon", "brain", "neuron")
+
+
+def test_known_classes(tmp_path):
+    path = put(tmp_path, "x.tsv", CELLS)
+    known = ReadOptions(task="multiclass", target_columns=("cell",), classes=("neuron", "x", "glia", "brain"))
+    examples, built = load([path], known, NegativeOptions(), Tally())
+    assert built.class_names == ("neuron", "x", "glia", "brain")
+    np.testing.assert_array_equal(examples.targets[:, 0], [2, 3, np.nan, 0])
+
+
+@pytest.mark.parametrize("task", ["multiclass", "poisson", "regression"])
+def test_no_negatives_by_themselves_but_for_classes_of_two(tmp_path, task):
+    path = put(tmp_path, "x.tsv", "sequence\ty\nACGTACGT\t1\nGGTTCCAA\t1\n")
+    reading = ReadOptions(task=task, target_columns=("y",))
+    examples, built = load([path], reading, NegativeOptions(), Tally())
+    assert (built.negatives, built.task, len(examples)) == ("none", task, 2)
+    assert load([path], ReadOptions(target_columns=("y",)), NegativeOptions(), Tally())[1].negatives == "dinucleotide"
+    if task == "multiclass":
+        with pytest.raises(UsageError, match=r"--negatives dinucleotide makes a 0/1 target, but .*x.tsv has classes"):
+            load([path], reading, NegativeOptions("dinucleotide"), Tally())
+
+
+def test_the_task_is_what_a_dataset_says(tmp_path):
+    path = put(tmp_path, "x.tsv", "sequence\ty\nACGTACGT\t1\nGGTTCCAA\t3\n")
+    encoded = tmp_path / "d.h5"
+    sources = open_sources([path], ReadOptions(task="poisson"), Tally(), label=1.0)
+    with DatasetWriter(encoded, "dna", ["y"]) as writer:
+        assert collect(sources, ReadOptions(task="poisson"), NegativeOptions(), writer, Tally()).task == "poisson"
+        writer.finish({}, task="poisson")
+    for paths, said, task in (
+        ([encoded], None, "poisson"),
+        ([encoded], "regression", "regression"),
+        ([encoded, path], None, None),
+        ([path], None, None),
+    ):
+        reading = ReadOptions(task=said, target_columns=("y",) if path in paths else None)
+        assert load(list(map(str, paths)), reading, NegativeOptions("none"), Tally())[1].task == task
+
+
+def test_weights(tmp_path):
+    path = put(tmp_path, "x.tsv", CELLS)
+    reading = ReadOptions(target_columns=("cell",), task="multiclass", weight_column="w")
+    tally = Tally()
+    examples, _ = load([path], reading, NegativeOptions(), tally)
+    assert examples.names.decode() == ["a", "c", "d"]
+    assert examples.weights.tolist() == [2, 1, 1]
+    assert tally.counts["examples of weight 0 left out"] == 1
+    assert tally.notes == [f"{path}: examples count by column 'w'"]
+    encoded = encode_classes(path, tmp_path / "c.h5", target_columns=("cell",), weight_column="w")
+    assert len(Dataset(encoded)) == 4
+    again, _ = load([encoded], ReadOptions(), NegativeOptions(), Tally())
+    assert rows_of(again) == rows_of(examples)
+    zeros = put(tmp_path, "z.tsv", CELLS.replace("\t1\n", "\t0\n").replace("\t2\n", "\t0\n"))
+    with pytest.raises(InputError, match=r"z.tsv: all weights are 0"):
+        load([zeros], reading, NegativeOptions(), Tally())
+
+
+def test_what_has_no_weights(tmp_path, genome, bed):
+    """Counts 1, which is said; an option without a use is refused."""
+    table = put(tmp_path, "x.tsv", "sequence\tw\ty\nACGTACGTAC\t3\t1\nGGTTCCAACC\t4\t0\n")
+    encoded = str(tmp_path / "w.h5")
+    reading = ReadOptions(target_columns=("y",), weight_column="w")
+    encode([table], reading, NegativeOptions(), encoded)
+    plain = put(tmp_path, "y.tsv", "sequence\ty\nACGTTTGTAC\t1\n")
+    tally = Tally()
+    examples, _ = load([encoded, plain], ReadOptions(target_columns=("y",)), NegativeOptions(), tally)
+    assert examples.weights.tolist() == [3, 4, 1]
+    assert tally.notes == [
+        f"{encoded}: examples count as encoded",
+        f"{plain}: examples count alike, with a weight of 1",
+    ]
+    fasta = put(tmp_path, "x.fa", random_fasta(4))
+    with pytest.raises(UsageError, match=r"--weight-column is for tables and regions, but .*x.fa is FASTA"):
+        load([fasta], ReadOptions(weight_column="w"), NegativeOptions(), Tally())
+    reading = ReadOptions(genome=genome, weight_column="score")
+    with pytest.raises(InputError, match=r"p.bed: all weights are 0"):
+        load([bed], reading, NegativeOptions("none"), Tally())
+
+
 def test_given_negatives_are_enough(tmp_path):
     path = put(tmp_path, "x.fa", random_fasta(10, headers=["1", "0"]))
     examples, built, tally = same_in_memory_and_encoded(tmp_path, [path], ReadOptions(), NegativeOptions())

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -243,3 +245,39 @@ def test_file_of_another_alphabet(tmp_path):
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match="there is no such file"):
         make([random_positives(2, np.random.default_rng(1))], str(tmp_path / "none.fa"))
+
+
+def weighted(examples, seed=0):
+    weights = np.random.default_rng(seed).integers(1, 1000, len(examples)).astype(np.float32)
+    return replace(examples, weights=weights)
+
+
+def test_a_negative_has_the_weight_of_its_positive(genome, peaks):
+    positives = weighted(random_positives(20, np.random.default_rng(0)))
+    made, _ = make([positives.take(np.arange(7)), positives.take(np.arange(7, 20))], "dinucleotide", ratio=2)
+    assert made.weights.tolist() == positives.weights.tolist() * 2
+    positives = weighted(peaks)
+    chunks = [positives.take(np.arange(25)), positives.take(np.arange(25, 60))]
+    for method in ("gc", "flank"):
+        made, _ = make(chunks, method, reading=ReadOptions(genome=genome), seed=3)
+        assert (made.weights.dtype, made.weights.tolist()) == (np.float32, positives.weights.tolist())
+        partly = [chunks[0], replace(chunks[1], weights=None)]
+        made, _ = make(partly, method, reading=ReadOptions(genome=genome), seed=3)
+        assert made.weights.tolist() == positives.weights.tolist()[:25] + [1] * 35
+        made, _ = make([peaks], method, reading=ReadOptions(genome=genome), seed=3)
+        assert made.weights is None
+
+
+def test_negatives_of_a_file_have_the_mean_weight(tmp_path):
+    positives = weighted(random_positives(20, np.random.default_rng(0)))
+    path = tmp_path / "n.fa"
+    path.write_text(">a\nACGTTTGGAACC\n>b\nTTTGGCCAAACC\n")
+    chunks = [positives.take(np.arange(7)), replace(positives.take(np.arange(7, 20)), weights=None)]
+    for parts, mean in (([positives], positives.weights.mean()), (chunks, (chunks[0].weights.sum() + 13) / 20)):
+        made, _ = make(parts, str(path))
+        assert made.weights.tolist() == pytest.approx([mean] * 2, rel=1e-6)
+    assert make([replace(positives, weights=None)], str(path))[0].weights is None
+    encoded = tmp_path / "n.h5"
+    with DatasetWriter(encoded, "dna", []) as writer:
+        writer.append(replace(make([positives], str(path))[0], targets=None, weights=np.array([3, 4], np.float32)))
+    assert make([positives], str(encoded))[0].weights.tolist() == [3, 4]

@@ -66,6 +66,20 @@ def test_numbers_and_missing_targets_are_one_class():
     assert len(parts(examples, valid_fraction=0.3).rows("valid")) == 3
 
 
+def test_each_of_several_classes_gives_its_share():
+    sizes = [100, 40, 11, 2, 1]
+    targets = np.repeat([*range(4), np.nan], sizes)
+    rng = np.random.default_rng(0)
+    examples = examples_of(rng.permutation(targets))
+    options = SplitOptions(valid_fraction=0.2)
+    split = assign(examples, options, both_strands=True, seed=0, multiclass=True)
+    of_valid = examples.targets[split.rows("valid"), 0]
+    assert [np.count_nonzero(of_valid == number) for number in range(4)] == [20, 8, 2, 1]
+    assert not np.isnan(of_valid).any()  # one example
+    plain = assign(examples, options, both_strands=True, seed=0)
+    assert plain.counts["valid"] == 20 + 8 + round(14 * 0.2)
+
+
 CHROMS = ["chrI", "chrII", "chrIII", "chrIV", "chrI", "chrII"]
 
 

@@ -202,3 +202,57 @@ def test_real_peaks_after_a_track_line(shared_data):
     assert len(regions) == 1605
     assert regions.line[0] == 2
     assert regions.summit[0] == 238
+
+
+BROAD = "chr1\t100\t200\tp1\t37\t.\t1.5\t2\t-1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "value"),
+    [
+        (NARROW.format(0), "score", 37),
+        (NARROW.format(0), "5", 37),
+        (NARROW.format(0), "signalValue", 1.5),
+        (NARROW.format(0), "signalvalue", 1.5),
+        (NARROW.format(0), "qValue", -1),
+        (NARROW.format(7), "peak", 7),
+        (NARROW.format(0), "8", 2),
+        (BROAD, "pValue", 2),
+        ("chr1\t5\t9\tx\t.\n", "score", math.nan),
+        ("chr1\t5\t9\tx\thigh\n", "score", math.nan),
+        ("chr1 5 9 x 1e2\n", "score", 100),
+        ("chr1\t5\t9\tx\t1\t+\t5\t9\t0\t1\t4\t0\n", "8", 9),
+    ],
+)
+def test_a_column_of_values(text, column, value):
+    found = read_bed(io.BytesIO(text.encode()), "peaks.bed", column)
+    np.testing.assert_array_equal(found.value, [value])
+    assert rows(found) == rows(read(text))
+    assert read(text).value is None
+
+
+def test_values_of_lines_that_lack_them(monkeypatch):
+    text = "chr1\t1\t9\ta\t1\n" + "chr1\t1\t9\n" + "chr1\t1\t9\tb\t3\n"
+    np.testing.assert_array_equal(read_bed(io.BytesIO(text.encode()), "x", "score").value, [1, math.nan, 3])
+    monkeypatch.setattr(bed, "_CHUNK", 4)
+    found = read_bed(io.BytesIO(text.encode()), "x", "score")
+    np.testing.assert_array_equal(found.value, [1, math.nan, 3])
+    np.testing.assert_array_equal(found.take(np.array([2, 0])).value, [3, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "there"),
+    [
+        ("chr1\t5\t9\n", "score", "chrom, start, end, and the numbers 1 to 3"),
+        ("chr1\t5\t9\n", "4", "chrom, start, end, and the numbers 1 to 3"),
+        ("chr1\t5\t9\tx\t1\n", "0", "chrom, start, end, name, score, and the numbers 1 to 5"),
+        (
+            "chr1\t5\t9\tx\t1\t+\t5\t9\t0\t1\t4\t0\n",
+            "signalValue",
+            "chrom, start, end, name, score, strand, and the numbers 1 to 12",
+        ),
+    ],
+)
+def test_a_column_that_is_not_there(text, column, there):
+    with pytest.raises(InputError, match=f"^x: there is no column '{column}'; there are: {there}$"):
+        read_bed(io.BytesIO(text.encode()), "x", column)

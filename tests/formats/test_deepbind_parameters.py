@@ -21,9 +21,7 @@ from seqcnn.formats.deepbind_parameters import (
 )
 
 
-def text(
-    *, n: int = 2, length: int = 3, average: int = 0, hidden: int = 2, both: int = 1, version: str = "0.1"
-) -> str:
+def text(*, n: int = 2, length: int = 3, average: int = 0, hidden: int = 2, both: int = 1, version: str = "0.1") -> str:
     """Return a file whose values are 1, 2, 3, ... in each array."""
     features = n * (1 + average)
     sizes = [length * 4 * n, n, features * (hidden or 1), hidden or 1, hidden, 1 if hidden else 0]
@@ -83,7 +81,11 @@ def test_line_ends_comments_and_compression(write: Callable[[str], Path], tmp_pa
         (text().replace("thresholds = 1,2", "thresholds = 1,x"), 8, "value 2 of thresholds is 'x', not a number"),
         (text().replace("thresholds = 1,2", "thresholds = 1,,2"), 8, "value 2 of thresholds is '', not a number"),
         (text().replace("reverse_complement = 1", "reverse_complement = 2"), 2, "not a whole number from 0 to 1"),
-        (text().replace("num_detectors = 2", "num_detectors = 0"), 3, "num_detectors is '0', not a whole number from 1"),
+        (
+            text().replace("num_detectors = 2", "num_detectors = 0"),
+            3,
+            "num_detectors is '0', not a whole number from 1",
+        ),
         (text().replace("detector_len = 3", "detector_len = -3"), 4, "detector_len is '-3', not a whole number"),
         (text().replace("detector_len = 3", "detector_len = 99999999"), 4, "detector_len is '99999999', not a whole"),
         (text() + "biases2 = 1\n", 13, "biases2 is there a second time, first on line 12"),

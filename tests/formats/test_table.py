@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +140,38 @@ def test_published_tables(
     np.testing.assert_array_equal(targets[:, 0], frame[target].to_numpy(np.float32))
     names = [text for chunk in chunks for text in chunk.names.decode()]
     assert names == ([f"row_{i + 1}" for i in range(len(frame))] if row_name is None else frame[row_name].tolist())
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 100])
+def test_weights(chunk_rows: int) -> None:
+    text = "seq\tscore\tw\nACGT\t1\t0.5\nACGA\t2\t0\nACGC\t3\t1e3\n"
+    for column in ("w", "3"):
+        chunks = read(text, weight_column=column, chunk_rows=chunk_rows)
+        weights = np.concatenate([chunk.columns["weights"] for chunk in chunks])
+        assert (weights.dtype, weights.tolist()) == (np.float32, [0.5, 0, 1000])
+        assert np.concatenate([chunk.columns["targets"] for chunk in chunks])[:, 0].tolist() == [1, 2, 3]
+    assert "weights" not in read(text)[0].columns
+    assert "targets" not in read(text, weight_column="score")[0].columns
+
+
+@pytest.mark.parametrize("cell", ["-1", "nan", "", ".", "inf", "1e39", "x"])
+def test_what_is_no_weight(cell: str) -> None:
+    text = f"seq\ty\tw\n\nACGT\t1\t0.5\nACGA\t2\t{cell}\n"
+    message = rf"^t\.tsv:4: '{re.escape(cell)}' in column 'w' is not a weight; weights are numbers of 0 or more, none m"
+    with pytest.raises(InputError, match=message):
+        read(text, weight_column="w")
+
+
+def test_targets_read_otherwise() -> None:
+    kinds = {"a": 0.0, "b": 1.0, "": math.nan}
+
+    def number(cell: str) -> float:
+        if cell not in kinds:
+            raise ValueError(f"{cell!r} is no kind")
+        return kinds[cell]
+
+    text = "seq\tkind\nACGT\tb\nACGA\ta\nACGC\t\n"
+    (chunk,) = read(text, target_columns=["kind"], read_target=number)
+    np.testing.assert_array_equal(chunk.columns["targets"], np.array([[1], [0], [math.nan]], dtype=np.float32))
+    with pytest.raises(InputError, match=r"^t\.tsv:5: column 'kind': 'c' is no kind$"):
+        read(text + "ACGT\tc\n", target_columns=["kind"], read_target=number, chunk_rows=2)

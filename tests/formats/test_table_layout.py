@@ -151,3 +151,15 @@ def test_likely_targets(lines: tuple[str, ...], targets: list[int]) -> None:
 def test_likely_targets_without_a_header() -> None:
     """A model trained on such a table calls its target by the number of the column."""
     assert layout("ACGTACGTACGT\t1\t2", "ACGTACGTACGT\t1\t2", likely=["column_3"]).targets == [2]
+
+
+def test_the_column_of_weights_is_no_target() -> None:
+    found = layout("seq\tscore\tvalue", "ACGT\t1\t2", weight="score")
+    assert (found.weight, found.targets) == (1, [2])
+    assert layout("seq\tscore", "ACGT\t1", weight="score").targets == []
+    bare = layout("ACGTACGTACGT\t1\t2", "ACGTACGTACGA\t3\t4", weight="2")
+    assert (bare.weight, bare.targets) == (1, [2])
+    assert layout("seq\tscore", "ACGT\t1").weight is None
+    assert layout("weight\tACGT", "1\tACGA", weight="weight").has_header
+    with pytest.raises(InputError, match=r"there is no column 'w' \(weight\); columns are: seq, score"):
+        layout("seq\tscore", "ACGT\t1", weight="w")

@@ -81,8 +81,8 @@ def test_models_of_many_shapes_together(tmp_path: Path, monkeypatch: pytest.Monk
         for i, parameters in enumerate(models.values()):
             alone = published.build({"x": parameters}, {}).network
             alone.rule = rule
-            np.testing.assert_array_equal(scores[:, i], predict(alone, rows)[:, 0])
-            np.testing.assert_array_equal(scores[:, i], predict(model.network.single(i), rows)[:, 0])
+            np.testing.assert_allclose(scores[:, i], predict(alone, rows)[:, 0], atol=1e-6)
+            np.testing.assert_allclose(scores[:, i], predict(model.network.single(i), rows)[:, 0], atol=1e-6)
     with pytest.raises(StopIteration):
         model.network.single(len(models))
 

@@ -30,7 +30,9 @@ def scale_up(network: deepbind.Model) -> deepbind.Model:
 
 @pytest.mark.parametrize("both_strands", [True, False])
 @pytest.mark.parametrize("pooling", ["max", "max-average"])
-@pytest.mark.parametrize(("k", "length"), [(1, 1), (1, 4), (7, 7), (7, 8), (7, 13), (7, 14), (7, 40), (6, 29), (24, 101)])
+@pytest.mark.parametrize(
+    ("k", "length"), [(1, 1), (1, 4), (7, 7), (7, 8), (7, 13), (7, 14), (7, 40), (6, 29), (24, 101)]
+)
 def test_like_windows_cut_out(k: int, length: int, pooling: str, both_strands: bool) -> None:
     options: dict[str, Any] = {"n_filters": 3, "hidden": 4, "n_members": 2, "n_targets": 2}
     network = scale_up(make(k, kernel_size=k, pooling=pooling, both_strands=both_strands, **options))
@@ -83,7 +85,9 @@ def test_changed_weights_are_seen() -> None:
     assert np.abs(after - before).max() > 1e-3
 
 
-def features(filters: np.ndarray, threshold: np.ndarray, codes: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+def features(
+    filters: np.ndarray, threshold: np.ndarray, codes: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what the fast way finds, and what the plain way finds."""
     columns = window_scan.tabulate(filters.astype(np.float32), threshold.astype(np.float32))
     return Sliding(columns, length).features(codes), window_scan.window_features(columns, codes, length)[0]

@@ -17,8 +17,8 @@ from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.split import Split
 from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.ragged import from_rows, from_text
-from seqcnn.training.presets import PRESETS
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.presets import PRESETS
 from seqcnn.training.train import Trained, train
 
 

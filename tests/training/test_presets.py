@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from seqcnn.models.predict import predict
-from seqcnn.training.presets import PRESETS
 from seqcnn.training.options import TrainOptions
+from seqcnn.training.presets import PRESETS
 from tests.training.conftest import sites, train_on
 
 FIELDS = {field.name for field in fields(TrainOptions)}

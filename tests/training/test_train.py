@@ -16,8 +16,8 @@ from seqcnn.models.architectures.deepbind import Settings
 from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.ragged import Ragged, from_rows
-from seqcnn.training.presets import PRESETS
 from seqcnn.training.options import FEWEST_EPOCHS, MOST_EPOCHS, TrainOptions
+from seqcnn.training.presets import PRESETS
 from seqcnn.training.targets import count_classes, find_task
 from tests.training.conftest import given, sites, train_on
 
