@@ -2,7 +2,7 @@
 
     python benchmarks/kill.py [--kills N] [--threads N] [DATA OPTIONS...]
 
-First the time to write a checkpoint of three fits, as a share of the minute between two of them. Then `seqcnn train`
+First the time to write a checkpoint of three fits, as a share of the time between two of them. Then `seqcnn train`
 on DATA (the simulated peaks of data/, if none is named) in processes of its own: SIGKILL at random moments between its
 start and its end, `--resume` each time; a run that ends is begun anew until there were N kills. Every model is compared
 with that of a run that was left alone, byte by byte.
@@ -20,9 +20,19 @@ import tempfile
 import time
 from pathlib import Path
 
-INTERVAL, BAR, SEED = 60.0, 0.01, 1
+INTERVAL, SEED = 60.0, 1
 ROOT = Path(__file__).resolve().parent.parent
-EXAMPLE = ["data/peaks.narrowPeak", "--genome", "data/genome.fa.gz", "--length", "101", "--test-chroms", "chr4"]
+EXAMPLE = [
+    "data/peaks.narrowPeak",
+    "--genome",
+    "data/genome.fa.gz",
+    "--length",
+    "101",
+    "--test-chroms",
+    "chr4",
+    "--epochs",
+    "20",
+]
 FITS = {
     "1 member, 16 filters": (1, 16, 32),
     "90 members, 16 filters": (90, 16, 32),
@@ -40,14 +50,14 @@ def measure_cost(folder: Path) -> None:
     from seqcnn.training import checkpoint
     from seqcnn.training.fingerprint import fingerprint
     from seqcnn.training.fit import Fit, Plan
-    from seqcnn.training.keeping import Keeper
+    from seqcnn.training.keeping import MOST_TIME, Keeper
     from seqcnn.training.optimiser import Rates
 
     codes = np.random.default_rng(1).integers(0, 4, (512, 101), dtype=np.uint8)
     sequences = Ragged(codes.reshape(-1), offsets_of(np.full(512, 101)))
     targets = np.arange(512, dtype=np.float32)[:, None] % 2
     examples = Examples(sequences, from_text(map(str, range(512))), targets, np.zeros(512, dtype=np.uint8))
-    print(f"{'checkpoint of':<44}{'MB':>8}{'ms':>8}   share of {INTERVAL:.0f} s (bar: {BAR:.0%})")
+    print(f"{'checkpoint of':<44}{'MB':>8}{'ms':>8}{'every s':>8}{'share':>8}")
     for name, (members, filters, hidden) in FITS.items():
         settings = {"n_members": members, "n_filters": filters, "hidden": hidden, "dropout": 0.25}
         network = architectures.create("deepbind", settings)
@@ -62,7 +72,10 @@ def measure_cost(folder: Path) -> None:
             checkpoint.save(fit, path, prints)
             times.append(time.perf_counter() - began)
         took = statistics.median(times)
-        print(f"{name:<44}{path.stat().st_size / 1e6:>8.2f}{took * 1e3:>8.1f}   {took / INTERVAL:.3%}")
+        every = max(INTERVAL, took / MOST_TIME)
+        print(
+            f"{name:<44}{path.stat().st_size / 1e6:>8.2f}{took * 1e3:>8.1f}{every:>8.0f}{took / every:>8.2%} (bar: 1%)"
+        )
         path.unlink()
     with Keeper(folder / "cost.safetensors").keeping(fit) as on_step:
         began = time.perf_counter()
@@ -73,15 +86,26 @@ def measure_cost(folder: Path) -> None:
 
 def start(words: list[str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "seqcnn", "train", *words]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
 
 
-def finish(words: list[str]) -> float:
-    """Run a command to its end; return its seconds."""
+def wait_for_training(process: subprocess.Popen[bytes]) -> None:
+    """Wait until an epoch is done, or the process has ended."""
+    assert process.stderr is not None
+    while (line := process.stderr.readline()) and not line.startswith(b"epoch"):
+        pass
+
+
+def finish(words: list[str]) -> tuple[float, float]:
+    """Run a command to its end; return its seconds, and those of them that came after the first epoch."""
     began = time.perf_counter()
-    if start(words).wait():
+    process = start(words)
+    wait_for_training(process)
+    trains = time.perf_counter()
+    process.communicate()
+    if process.returncode:
         raise SystemExit(f"seqcnn train {' '.join(words)} failed")
-    return time.perf_counter() - began
+    return time.perf_counter() - began, time.perf_counter() - trains
 
 
 def digest(folder: Path) -> str:
@@ -89,9 +113,9 @@ def digest(folder: Path) -> str:
 
 
 def kill(folder: Path, words: list[str], kills: int) -> None:
-    """Print how many killed runs became what they become otherwise."""
-    rng, done, rounds, same, before, later = random.Random(SEED), 0, 0, 0, 0, 0
-    usual = finish([*words, "-o", str(folder / "whole")])
+    """Print how many killed runs became what they become otherwise; every other kill waits for the training."""
+    rng, done, rounds, same, steps = random.Random(SEED), 0, 0, 0, 0
+    usual, training = finish([*words, "-o", str(folder / "whole")])
     print(f"\nseqcnn train, left alone: {usual:.1f} s; model {digest(folder / 'whole')[:16]}")
     while done < kills:
         rounds += 1
@@ -99,18 +123,19 @@ def kill(folder: Path, words: list[str], kills: int) -> None:
         resumed = [*words, "--resume", "--checkpoint-seconds", "0.2", "-o", str(run)]
         while done < kills:
             process = start(resumed)
+            if done % 2:
+                wait_for_training(process)
             try:
-                process.wait(rng.uniform(0, usual))
+                process.wait(rng.uniform(0, training if done % 2 else usual))
                 break
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                process.communicate()
                 done += 1
-                kept = list(run.glob("checkpoint*")) if run.is_dir() else []
-                before, later = before + (not kept), later + bool(kept)
+                steps += bool(list(run.glob("checkpoint*"))) if run.is_dir() else 0
         finish(resumed)
         same += digest(run) == digest(folder / "whole")
-    print(f"{done} SIGKILLs ({before} before the first checkpoint, {later} after it) in {rounds} runs")
+    print(f"{done} SIGKILLs ({steps} with a checkpoint to go on from) in {rounds} runs")
     print(f"models that are the same to the byte: {same} of {rounds} (bar: all)")
 
 

@@ -98,7 +98,9 @@ def main() -> None:
         (fast, size), best = max(tried.items(), key=lambda item: item[1])
         print(f"{length:,} bp, {n_filters} filters; largest difference {np.abs(ours - theirs).max():.1e}")
         print(f"  {'seqcnn':<40}{rate:>12,.0f} mutants/s")
-        print(f"  {f'tangermeme, fast={fast}, batch {size}':<40}{best:>12,.0f} mutants/s{rate / best:>8.1f} x (bar: {bar})")
+        print(
+            f"  {f'tangermeme, fast={fast}, batch {size}':<40}{best:>12,.0f} mutants/s{rate / best:>8.1f} x (bar: {bar})"
+        )
         sys.stdout.flush()
 
 

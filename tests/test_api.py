@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 
 import seqcnn
 from seqcnn import api
-from seqcnn.errors import ModelFileError, UsageError
+from seqcnn.errors import InputError, ModelFileError, UsageError
 from seqcnn.models import modelfile
 from seqcnn.sequence.alphabet import decode, encode
 from seqcnn.version import __version__
@@ -165,6 +165,56 @@ def test_regression_has_no_probabilities() -> None:
         model.predict_probability(sequences)
 
 
+def test_counts() -> None:
+    sequences, targets = strings(60)
+    counts = np.random.default_rng(0).poisson(1 + 9 * np.array(targets))
+    model = seqcnn.fit(sequences, counts, task="poisson", **TINY)
+    np.testing.assert_allclose(model.predict_rate(sequences), np.exp(model.predict(sequences).astype(np.float64)))
+    assert model.predict_rate(sequences).mean() == pytest.approx(counts.mean(), rel=0.3)
+    assert "explained_deviance" in model.metrics["valid"]["target_1"]
+    with pytest.raises(ValueError, match="a poisson model predicts no probabilities"):
+        model.predict_probability(sequences)
+    with pytest.raises(ValueError, match="a multiclass model predicts no rates"):
+        seqcnn.fit(sequences, targets, task="multiclass", **TINY).predict_rate(sequences)
+
+
+@pytest.mark.parametrize("names", [None, ["off", "on", "other"]])
+def test_classes(names: list[str] | None) -> None:
+    sequences, targets = strings(60)
+    words = [["on", "off"][int(target)] for target in targets]
+    other: list[Any] = [*words[:-2], None, float("nan")]
+    if names is not None:
+        other[5] = "other"
+        other[70] = "other"
+    model = seqcnn.fit(sequences, other, task="multiclass", valid_fraction=0, **TINY, target_names=names)
+    assert model.target_names == tuple(names or ["off", "on"])
+    probability = model.predict_probability(sequences)
+    assert probability.shape == (120, len(model.target_names))
+    np.testing.assert_allclose(probability.sum(1), 1)
+    assert model.model.training["class_column"] == "class"
+
+
+def test_classes_by_number() -> None:
+    sequences, targets = strings(40)
+    numbers = np.where(np.array(targets) == 1, 10, 9)
+    for given_numbers in (numbers, numbers.astype(float), [str(number) for number in numbers]):
+        model = seqcnn.fit(sequences, given_numbers, task="multiclass", **TINY)
+        assert model.target_names == ("9", "10")
+    named = seqcnn.fit(sequences, targets, task="multiclass", **TINY, target_names=["no", "yes"])
+    assert named.target_names == ("no", "yes")
+    np.testing.assert_array_equal(named.predict(sequences), model.predict(sequences))
+
+
+def test_weights() -> None:
+    sequences, targets = strings(60)
+    wrong = [1 - target if i % 3 == 0 else target for i, target in enumerate(targets)]
+    weights = [0 if i % 3 == 0 else 2 for i in range(120)]
+    options = TINY | {"epochs": 20, "n_filters": 12}
+    weighted, plain = (seqcnn.fit(sequences, wrong, **options, weights=each) for each in (weights, None))
+    assert roc_auc_score(targets, weighted.predict(sequences)) > roc_auc_score(targets, plain.predict(sequences))
+    assert weighted.metrics["valid"]["target_1"]["n"] < plain.metrics["valid"]["target_1"]["n"]
+
+
 def test_rna_is_read_on_one_strand() -> None:
     sequences, targets = strings(20)
     model = seqcnn.fit([s.replace("T", "U") for s in sequences], targets, alphabet="rna", **TINY)
@@ -201,12 +251,19 @@ def test_presets_and_options() -> None:
         ({"targets": 1}, ValueError, "4 sequences, but targets of shape"),
         ({"targets": ["yes", "no", "yes", "no"]}, ValueError, "could not convert"),
         ({"target_names": ["a", "b"]}, ValueError, "1 targets, but 2 names"),
+        ({"weights": [1, 1]}, ValueError, r"4 sequences, but weights of shape \(2,\)"),
+        ({"weights": [1, 1, -1, 1]}, ValueError, "a weight is -1.0, not a number of 0 or more"),
+        ({"weights": [1, 1, np.nan, 1]}, ValueError, "a weight is nan, not a number of 0 or more"),
+        ({"task": "multiclass", "targets": [[1], [0], [1], [0]]}, ValueError, "classes are one a sequence"),
+        ({"task": "multiclass", "targets": [1, 0.5, 0, 1]}, ValueError, "0.5 is not the number of a class"),
+        ({"task": "multiclass", "targets": list("abab"), "target_names": ["a"]}, ValueError, "class 'b' is not"),
+        ({"task": "poisson", "targets": [1, 2, -3, 1]}, InputError, "a target is -3, but counts are 0 or more"),
         ({"alphabet": "protein"}, ValueError, "unknown alphabet 'protein'; there are: dna, rna"),
         ({"preset": "best"}, ValueError, "unknown preset 'best'; there are: default, deepbind"),
         ({"filters": 3}, TypeError, "unknown option 'filters'; there are: architecture, balance"),
         ({"optimiser": "adam"}, UsageError, "unknown optimiser 'adam'"),
         ({"architecture": "other"}, UsageError, "unknown architecture 'other'"),
-        ({"pooling": "min"}, UsageError, "pooling 'min' is unknown"),
+        ({"pooling": "min"}, UsageError, "unknown pooling 'min'"),
         ({"device": "tpu"}, UsageError, "--device tpu"),
     ],
 )

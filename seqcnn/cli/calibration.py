@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from seqcnn.cli.console import metrics_table
 from seqcnn.cli.run_folder import write_run
-from seqcnn.cli.trials_table import write_trials
 from seqcnn.cli.watch import Watch
 from seqcnn.dataset.examples import Examples
 from seqcnn.training import calibrate
@@ -160,6 +159,8 @@ class Calibration:
         keeper : Keeper, optional
             Of the final fit.
         """
+        from seqcnn.cli.trials_table import write_trials  # and with it matplotlib
+
         best, lost = rank(self.trials)[0], self._lost()
         score = best.best_checkpoint()[1]
         self.report.say(f"best setting: trial {best.number + 1}, mean {self.prepared.metric} {score:.4f}")

@@ -39,6 +39,7 @@ def find_streamed(data: tuple[str, ...], given: Mapping[str, Any], report: Repor
         return None
     encoded = len(data) == 1 and given["format_"] in ("auto", "h5") and Dataset.is_one(data[0])
     alone = given.get("folds") is None and options_given.negatives(given).method in (None, "none")
+    alone = alone and given.get("prepare") is None
     if in_memory is None:
         there = available_memory()
         if not encoded or not alone or there is None:
@@ -55,7 +56,7 @@ def find_streamed(data: tuple[str, ...], given: Mapping[str, Any], report: Repor
     if not encoded:
         raise UsageError("--stream reads one encoded dataset; make one: seqcnn encode DATA -o DATA.h5")
     if not alone:
-        raise UsageError("--stream goes with neither --folds nor --negatives, which need all examples in memory")
+        raise UsageError("--stream goes with none of --folds, --negatives and --prepare, which need all examples in memory")
     return data[0]
 
 
@@ -82,6 +83,13 @@ def read_streamed(
         )
     tally.counts["sequences read"] += len(dataset)
     built = Built(
-        source.target_names, alphabet, "none", source.length, source.labelled, source.task, tuple(dataset.class_names)
+        source.target_names,
+        alphabet,
+        "none",
+        source.length,
+        source.labelled,
+        source.task,
+        tuple(dataset.class_names),
+        source.preparation,
     )
     return streamed, built

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _preset(name: str) -> str:
-    return f"{PRESETS['default'][name]} or by --preset"
+def usual(name: str, searched: frozenset[str] = frozenset()) -> str:
+    """Say in help what an option is if it is not given."""
+    return "searched" if name in searched else f"{PRESETS['default'][name]} or by --preset"
 
 
 def splitting(*, validates: bool = True) -> Callable[[F], F]:
@@ -80,8 +81,8 @@ def start() -> Callable[[F], F]:
     )
 
 
-def network(*, members: bool = True) -> Callable[[F], F]:
-    """What is trained; the number of members where a command does not say it otherwise."""
+def network(*, members: bool = True, searched: frozenset[str] = frozenset()) -> Callable[[F], F]:
+    """What is trained; the number of members where a command does not say it otherwise, and what a command searches."""
     return options.stack(
         options.option(
             "--preset",
@@ -95,34 +96,34 @@ def network(*, members: bool = True) -> Callable[[F], F]:
             type=click.IntRange(min=1),
             metavar="N",
             help="Motif detectors.",
-            show_default=_preset("n_filters"),
+            show_default=usual("n_filters", searched),
         ),
         options.option(
             "--kernel-size",
             type=click.IntRange(1, 200),
             metavar="BP",
             help="Length of a detector, bp.",
-            show_default=_preset("kernel_size"),
+            show_default=usual("kernel_size", searched),
         ),
         options.option(
             "--hidden",
             type=click.IntRange(min=0),
             metavar="N",
             help="Units of the hidden layer; 0 for none.",
-            show_default=_preset("hidden"),
+            show_default=usual("hidden", searched),
         ),
         options.option(
             "--pooling",
             type=click.Choice(["max", "max-average"]),
             help="What is kept of a detector's scores along a sequence.",
-            show_default=_preset("pooling"),
+            show_default=usual("pooling", searched),
         ),
         options.option(
             "--dropout",
             type=click.FloatRange(0, 1, max_open=True),
             metavar="P",
             help="Share of features dropped while training.",
-            show_default=_preset("dropout"),
+            show_default=usual("dropout", searched),
         ),
         *(
             [
@@ -131,7 +132,7 @@ def network(*, members: bool = True) -> Callable[[F], F]:
                     type=click.IntRange(min=1),
                     metavar="M",
                     help="Networks trained side by side and averaged.",
-                    show_default=_preset("members"),
+                    show_default=usual("members"),
                 ),
             ]
             if members
@@ -148,117 +149,6 @@ def network(*, members: bool = True) -> Callable[[F], F]:
             type=click.Choice(["binary", "regression", "poisson", "multiclass"]),
             help="What the targets are: 0 and 1, numbers, counts, or names of classes.",
             show_default="binary if all are 0 or 1, else regression",
-        ),
-    )
-
-
-def course(*, patience: bool = True) -> Callable[[F], F]:
-    """How it is trained; whether it may end early."""
-    return options.stack(
-        options.option(
-            "--epochs",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Times through the examples.",
-            show_default="12 to 60, fewer for larger sets",
-        ),
-        options.option(
-            "--steps", type=click.IntRange(min=1), metavar="N", help="Steps of training, in place of epochs."
-        ),
-        options.option(
-            "--batch-size",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Examples per step.",
-            show_default=_preset("batch_size"),
-        ),
-        options.option(
-            "--optimiser",
-            type=click.Choice(["adamw", "sgd"]),
-            help="AdamW, or SGD with Nesterov momentum.",
-            show_default=_preset("optimiser"),
-        ),
-        options.option(
-            "--schedule",
-            type=click.Choice(["one-cycle", "constant"]),
-            help="Course of the learning rate.",
-            show_default=_preset("schedule"),
-        ),
-        options.option(
-            "--learning-rate",
-            type=click.FloatRange(min=0, min_open=True),
-            metavar="RATE",
-            help="Highest learning rate.",
-            show_default=_preset("learning_rate"),
-        ),
-        options.option(
-            "--weight-decay",
-            type=click.FloatRange(min=0),
-            metavar="RATE",
-            help="Weight decay, times the learning rate.",
-            show_default=_preset("weight_decay"),
-        ),
-        options.option(
-            "--momentum",
-            type=click.FloatRange(0, 1, max_open=True),
-            metavar="B",
-            help="Share of the last step that is kept: momentum of sgd, first decay of adamw.",
-            show_default=_preset("momentum"),
-        ),
-        options.option(
-            "--nesterov/--no-nesterov", default=None, help="Look ahead along the momentum (sgd).", show_default="ahead"
-        ),
-        options.option(
-            "--filter-decay",
-            type=click.FloatRange(min=0),
-            metavar="RATE",
-            help="Weight decay of the detectors, if another than that of the other weights.",
-        ),
-        options.option(
-            "--decay-from",
-            type=click.IntRange(min=0),
-            metavar="STEP",
-            help="First step with weight decay.",
-            show_default="0",
-        ),
-        options.option(
-            "--filter-scale",
-            type=click.FloatRange(min=0, min_open=True),
-            metavar="SD",
-            help="Spread of the detectors' initial weights.",
-            show_default="the architecture's",
-        ),
-        options.option(
-            "--weight-scale",
-            type=click.FloatRange(min=0, min_open=True),
-            metavar="SD",
-            help="Spread of the other initial weights.",
-            show_default="the architecture's",
-        ),
-        *(
-            [
-                options.option(
-                    "--patience",
-                    type=click.IntRange(min=0),
-                    default=0,
-                    metavar="N",
-                    help="Stop after N epochs without a better validation score; 0 for never.",
-                ),
-            ]
-            if patience
-            else []
-        ),
-        options.option("--balance/--no-balance", default=True, help="Weigh all classes alike, whatever their numbers."),
-        options.option(
-            "--resample/--no-resample",
-            default=True,
-            help="Shuffle dinucleotide negatives afresh every epoch, or keep them.",
-        ),
-        options.option(
-            "--precision",
-            type=click.Choice(["float32", "bf16"]),
-            default="float32",
-            help="What is computed in: bf16 is faster on a CUDA device, and less exact.",
         ),
     )
 

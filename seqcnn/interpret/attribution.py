@@ -75,7 +75,9 @@ def check(network: Network, method: str) -> None:
     if type(network) is not deepbind.Model:
         raise UsageError(f"{method} is for DeepBind networks; --method saturation is for all")
     if network.rule != "whole":
-        raise UsageError(f"{method} reads sequences whole, but the model the best window; say --rule whole, or saturation")
+        raise UsageError(
+            f"{method} reads sequences whole, but the model the best window; say --rule whole, or saturation"
+        )
     if method != "gradient":
         try:
             import captum.attr  # noqa: F401

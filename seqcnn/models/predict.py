@@ -108,7 +108,9 @@ def mean_and_spread(
     whole = bool(there.all())
     scores = member_scores(network, sequences if whole else sequences.take(there), batch_size)
     mean: NDArray[np.float32] = scores.mean(0)
-    spread: NDArray[np.float32] = scores.std(0) if len(scores) > 1 else np.zeros_like(mean)
+    spread: NDArray[np.float32] = (
+        scores.std(0, dtype=np.float64).astype(np.float32) if len(scores) > 1 else np.zeros_like(mean)
+    )
     if whole:
         return mean, spread
     out = np.full((2, len(sequences), mean.shape[1]), np.nan, dtype=np.float32)

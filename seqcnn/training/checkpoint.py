@@ -119,7 +119,7 @@ def _checksum(about: str, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.blake2b(about.encode(), digest_size=16)
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().reshape(-1).view(np.uint8))
+        digest.update(tensor.numpy().reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -130,7 +130,7 @@ def _tensors(fit: Fit) -> dict[str, Tensor]:
     on_device = {
         "weights": fit.optimiser.weights,
         "best.weights": best.weights,
-        "losses": torch.stack(fit.losses) if fit.losses else torch.empty(0, n_members),
+        "losses": fit.losses.all().clone(),
         **{f"moment.{name}": moment for name, moment in fit.optimiser.state().items()},
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in on_device.items()}
@@ -144,7 +144,7 @@ def _tensors(fit: Fit) -> dict[str, Tensor]:
 
 def _take(fit: Fit, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Put what was saved in its place."""
-    n_members, device = fit.network.settings.n_members, fit.optimiser.weights.device
+    n_members = fit.network.settings.n_members
     history, losses, n_epochs = tensors["history"], tensors["losses"], int(about["epoch"])
     wanted = {
         "best": (3, n_members),
@@ -171,7 +171,7 @@ def _take(fit: Fit, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> 
         Epoch(number, *curves, *pace)
         for number, (curves, pace) in enumerate(zip(history.tolist(), tensors["pace"].tolist(), strict=True), 1)
     ]
-    fit.losses = list(losses.to(device))
+    fit.losses.set(losses)
     fit.epoch, fit.over = n_epochs, bool(about["over"])
     _set_dropout(fit.network, about)
 

@@ -20,7 +20,7 @@ def digest(examples: Examples) -> str:
             state.update(b"none")
         else:
             state.update(f"{array.dtype} {array.shape}".encode())
-            state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+            state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return state.hexdigest()
 
 

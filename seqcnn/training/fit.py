@@ -16,7 +16,7 @@ from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import TrainingError
 from seqcnn.models.network import Network
 from seqcnn.training.feeds import create_feed
-from seqcnn.training.history import Best, Epoch, History
+from seqcnn.training.history import Best, Epoch, History, StepLosses
 from seqcnn.training.metrics import validation_score
 from seqcnn.training.objectives import Objective, losses
 from seqcnn.training.optimiser import Rates, create
@@ -90,7 +90,7 @@ class Fit:
     history : History
     epoch : int
         Epochs done.
-    losses : list of Tensor
+    losses : StepLosses
         The members' losses in each batch of the epoch that is being done.
     """
 
@@ -116,7 +116,7 @@ class Fit:
         self.best = Best(self.optimiser.weights, self.optimiser.member, n_members, plan.patience)
         self.history = History()
         self.epoch = 0
-        self.losses: list[Tensor] = []
+        self.losses = StepLosses(self.feed.n_batches, n_members, network.output_bias.device)
         self.over = False
 
     def run(
@@ -167,10 +167,10 @@ class Fit:
         for batch in self.feed.batches(number, skip=already):
             self.losses.append(self.step(batch))
             if on_batch is not None:
-                on_batch(min(n, len(self.losses) * batch_size), n, self.losses[-1])
+                on_batch(min(n, len(self.losses) * batch_size), n, self.losses.last())
             if on_step is not None and len(self.losses) < self.feed.n_batches:
                 on_step(self)
-        in_epoch = torch.stack(self.losses)
+        in_epoch = self.losses.all()
         self._look_for_lost(in_epoch, number)
         trained = time.perf_counter() - began
         loss_now, score_now = self._validate(number)
@@ -180,7 +180,8 @@ class Fit:
         training_loss = [math.nan if i in self.history.lost else loss for i, loss in enumerate(losses_of)]
         epoch = Epoch(number, training_loss, loss_now, score_now, seconds, done / trained)
         self.history.epochs.append(epoch)
-        self.epoch, self.losses = number, []
+        self.epoch = number
+        self.losses.set(in_epoch[:0])
         if self.valid is not None and self._is_checked(number):
             self.over = self.best.take(number, score_now, loss_now) or self.over
         if on_epoch is not None:

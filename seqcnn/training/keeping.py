@@ -17,7 +17,7 @@ from typing import Any, Final
 import torch
 
 from seqcnn.errors import InputError, Interrupted, OutputError
-from seqcnn.formats.output import remove_unfinished
+from seqcnn.formats.output import describe, remove_unfinished
 from seqcnn.training import checkpoint, parallel
 from seqcnn.training.fingerprint import fingerprint
 from seqcnn.training.fit import Fit
@@ -138,6 +138,8 @@ class Keeper:
                 checkpoint.save(fit, self.path, self._fingerprint)
             except OutputError as error:
                 problem = str(error)
+            except OSError as error:  # such as a file server that does not answer; it may, next time
+                problem = f"{self.path}: cannot write ({describe(error)})"
             self._set_due(time.monotonic() - began)
         if self._signal:
             raise self._stop(fit, problem)
@@ -187,7 +189,7 @@ def _check_together(fit: Fit, group: parallel.Group) -> None:
     InputError
         Where only the first process can read the checkpoint.
     """
-    theirs = torch.tensor(float(fit.optimiser.steps_done), device=fit.optimiser.weights.device)
+    theirs = torch.tensor(fit.optimiser.steps_done, device=fit.optimiser.weights.device)
     group.agree(theirs)
     if int(theirs) != fit.optimiser.steps_done:
         raise InputError(

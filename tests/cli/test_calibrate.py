@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +15,10 @@ import yaml
 from safetensors.torch import load_file
 
 from seqcnn.cli import trials_table
+from seqcnn.cli.commands.calibrate import SEARCHED
 from seqcnn.report.trials import draw_trials
 from seqcnn.training import judging
+from seqcnn.training.search import SPACES
 from tests.cli.conftest import Inputs, Result, Shell
 
 FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "run.json"}
@@ -320,6 +321,13 @@ def test_how_long_a_trial_is(shell: Shell, inputs: Inputs, tmp_path: Path) -> No
         done = shell("calibrate", *words, *given, "-o", tmp_path / str(i))
         assert done.code == 0, done.err
         assert said in done.err
+
+
+def test_help_says_what_is_searched(shell: Shell) -> None:
+    assert set(SPACES["default"]) == SEARCHED
+    text = " ".join(shell("calibrate", "--help").out.split())
+    assert "initial weights. [default: searched; x>0]" in text
+    assert "0 for none. [default: searched; x>=0]" in text
 
 
 def test_numbers_and_several_targets(calibrate: Calibrate, inputs: Inputs) -> None:

@@ -159,7 +159,8 @@ def test_what_is_refused(run: Run, stop: Stop, whole: Any, tmp_path: Path) -> No
         run("killed")
     done = run("killed")
     assert done.code == 1
-    assert "holds an unfinished run; go on with it with --resume, or begin anew with --force" in done.err
+    assert "holds an unfinished run; go on" in done.err
+    assert "begin anew with --force" in done.err
     for words, said in (
         (["--trials", 5], "calibration.json: is of another run (trials was 4, is 5"),
         (["--search", "dropout=0,0.1"], "other search"),
@@ -197,6 +198,7 @@ def test_there_is_nothing_to_go_on_with(run: Run, whole: Any, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_killed_for_good(run: Run, inputs: Inputs, tmp_path: Path) -> None:
     """Processes killed with SIGKILL, again and again, at moments that come earlier and later."""
     words = [str(word) for word in [*WORDS, "--trial-epochs", 60, "--epochs", 60, "--checkpoint-seconds", 0.05]]

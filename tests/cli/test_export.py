@@ -55,7 +55,7 @@ def test_the_form_that_is_exported(options: dict[str, Any] | None, rule: str, tm
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", ["deepbind", "collection"])
+@pytest.mark.parametrize("kind", ["deepbind", pytest.param("collection", marks=pytest.mark.slow)])
 def test_onnx(kind: str, shell: Shell, tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -67,7 +67,8 @@ def test_each_option_is_explained(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(commands()))
 def test_each_option_is_tested(name: str) -> None:
-    tests = Path(__file__).with_name(f"test_{name}.py").read_text(encoding="utf-8")
+    files = Path(__file__).parent.glob(f"test_{name}*.py")
+    tests = "".join(file.read_text(encoding="utf-8") for file in files)
     for parameter in commands()[name].params:
         for spelling in parameter.opts + parameter.secondary_opts:
             if spelling.startswith("--") and spelling not in ("--output", "--debug"):

@@ -174,6 +174,9 @@ CHANGES: dict[str, list[object]] = {
     "test-fraction": ["--test-fraction", 0.3],
     "split-column": ["--split-column", "part"],
     "target-column": ["--target-column", "signal"],
+    "filter-scale": ["--filter-scale", 0.3],
+    "weight-scale": ["--weight-scale", 0.3],
+    "steps": ["--steps", 5],
 }
 
 
@@ -183,6 +186,53 @@ def test_each_option_matters(name: str, train: Train, inputs: Inputs) -> None:
     assert not same(plain, changed)
     option = name.replace("-", "_")
     assert plain.record["options"][option] != changed.record["options"][option]
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        (["--optimiser", "sgd"], ["--no-nesterov"]),
+        (["--weight-decay", 0.5], ["--filter-decay", 0]),
+        (["--filter-decay", 0.5], ["--filter-decay", 0]),
+        (["--weight-decay", 0.5], ["--decay-from", 2]),
+        (["--filter-scale", 0.3], ["--weight-scale", 0.3]),
+    ],
+)
+def test_options_that_matter_beside_others(
+    before: list[object], change: list[object], train: Train, inputs: Inputs
+) -> None:
+    words = [inputs.table, "--target-column", "bound", "--epochs", 4, "--batch-size", 16]
+    assert not same(train(*words, *before), train(*words, *before, *change))
+
+
+def test_nesterov_is_usual(train: Train, inputs: Inputs) -> None:
+    words = [inputs.table, "--optimiser", "sgd", "--epochs", 3]
+    assert same(train(*words), train(*words, "--nesterov"))
+
+
+def test_decay_of_filters_alone(train: Train, inputs: Inputs) -> None:
+    words = [inputs.table, "--epochs", 30, "--learning-rate", 0.1, "--hidden", 4, "--valid-fraction", 0]
+    plain, decayed = train(*words).weights, train(*words, "--filter-decay", 1).weights
+    assert decayed["filters"].abs().mean() < 0.5 * plain["filters"].abs().mean()
+    assert decayed["output_weight"].abs().mean() > 0.5 * plain["output_weight"].abs().mean()
+
+
+def test_scales_of_initial_weights(train: Train, inputs: Inputs) -> None:
+    words = [inputs.table, "--learning-rate", 1e-9, "--n-filters", 40, "--hidden", 30]
+    weights = train(*words, "--filter-scale", 0.7).weights
+    assert float(weights["filters"].std()) == pytest.approx(0.7, rel=0.1)
+    assert float(weights["hidden_weight"].std()) == pytest.approx(1 / (3 * 40) ** 0.5, rel=0.1)
+    weights = train(*words, "--weight-scale", 0.7).weights
+    assert float(weights["hidden_weight"].std()) == pytest.approx(0.7, rel=0.1)
+    assert float(weights["filters"].abs().max()) <= 36**-0.5
+
+
+def test_steps(train: Train, inputs: Inputs) -> None:
+    """72 examples are 3 batches of 32; as many epochs as are needed, whatever --epochs says."""
+    words = [inputs.table, "--target-column", "bound", "--batch-size", 32]
+    assert len(train(*words, "--steps", 7).history) == 3
+    assert len(train(*words, "--steps", 9, "--epochs", 1).history) == 3
+    assert len(train(*words, "--steps", 1).history) == 1
 
 
 def test_shapes(train: Train, inputs: Inputs) -> None:
@@ -292,4 +342,5 @@ def test_an_architecture_is_found_by_name(train: Train, inputs: Inputs, shell: S
     assert same(train(inputs.table), train(inputs.table, "--architecture", "deepbind"))
     done = shell("train", inputs.table, *SMALL, "--architecture", "none", "-o", tmp_path / "x")
     assert done.code == 2
-    assert "there are: deepbind" in done.err
+    assert "there are: " in done.err
+    assert "deepbind" in done.err

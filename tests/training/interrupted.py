@@ -89,14 +89,14 @@ def draw(n: int, seed: int, kind: Kind) -> Examples:
     return Examples(from_rows(rows), from_text(f"s{i}" for i in range(n)), targets[:, None], origin, weights=weights)
 
 
-def begin(kind: Kind = KINDS["usual"], *, n: int = 44, seeds: int = 0, **changes: Any) -> Fit:
+def begin(kind: Kind = KINDS["usual"], *, n: int = 44, seeds: int = 0, device: str = "cpu", **changes: Any) -> Fit:
     """Return a fit that has not begun: three batches an epoch."""
     settings = {"n_members": 2, "n_filters": 4, "kernel_size": 7, "hidden": 3} | kind.network
-    network = architectures.create("deepbind", settings)
+    network = architectures.create("deepbind", settings).to(device)
     network.seed([seeds + member for member in range(settings["n_members"])])
     usual = Plan("binary", 4, 16, "adamw", "one-cycle", [Rates(0.02, 0.01)] * settings["n_members"], 0, False, 5)
     plan = replace(usual, **kind.plan | changes)
-    weight = torch.tensor([1.5]) if plan.task == "binary" else None
+    weight = torch.tensor([1.5], device=device) if plan.task == "binary" else None
     return Fit(network, draw(n, 1, kind), draw(kind.n_valid, 2, kind) if kind.n_valid else None, plan, weight)
 
 
@@ -138,8 +138,8 @@ def break_off(fit: Fit, steps: int, path: Path, prints: dict[str, Any] | None = 
     return True
 
 
-def go_on(path: Path, kind: Kind) -> Fit:
+def go_on(path: Path, kind: Kind, device: str = "cpu") -> Fit:
     """Return a fit where the saved one was."""
-    fit = begin(kind)
+    fit = begin(kind, device=device)
     restore(fit, path, fingerprint(fit))
     return fit

@@ -12,14 +12,18 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from seqcnn.dataset import streamed
+from seqcnn.dataset.split import SplitOptions
+from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import InputError, UsageError
 from seqcnn.models.network import Network
-from seqcnn.training import checkpoint
+from seqcnn.training import checkpoint, feed_disk
 from seqcnn.training.checkpoint import restore, save
 from seqcnn.training.fingerprint import fingerprint
 from seqcnn.training.fit import Fit
 from seqcnn.training.optimiser import Rates
-from tests.training.interrupted import KINDS, Kind, begin, break_off, go_on, result
+from tests.training.interrupted import KINDS, Kind, begin, break_off, draw, go_on, result
 
 
 @pytest.fixture
@@ -63,6 +67,33 @@ def test_broken_off_again_and_again(kind: Kind, path: Path) -> None:
     while not break_off(fit, 2, path, prints):
         fit = go_on(path, kind)
     assert result(fit) == result(whole)
+
+
+def test_from_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of a dataset that is not all in memory: some steps within an epoch, and between epochs."""
+    monkeypatch.setattr(streamed, "BLOCK_LETTERS", 200)
+    monkeypatch.setattr(feed_disk, "BLOCKS_AT_ONCE", 2)
+    kind = KINDS["fresh negatives of other lengths"]
+    with DatasetWriter(path.with_name("d.h5"), "dna", ["bound"]) as writer:
+        writer.append(draw(150, 3, kind))
+        writer.finish({})
+
+    def begin_from_disk() -> Fit:
+        data = Streamed(Dataset(path.with_name("d.h5")), SplitOptions(valid_fraction=0.1), both_strands=True, seed=0)
+        network = begin(kind, seeds=4).network
+        plan = begin(kind, epochs=3).plan
+        return Fit(network, data, draw(12, 2, kind), plan)
+
+    whole = begin_from_disk()
+    whole.run()
+    n = whole.feed.n_batches
+    assert n > 6
+    for steps in (1, n - 1, n, n + 4, 3 * n):
+        assert not break_off(begin_from_disk(), steps, path, fingerprint(begin_from_disk()))
+        again = begin_from_disk()
+        restore(again, path, fingerprint(again))
+        again.run()
+        assert result(again) == result(whole)
 
 
 def test_several_threads(path: Path) -> None:
@@ -258,3 +289,22 @@ def test_the_way_of_a_gpu(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             again = go_on(path, kind)
             again.run()
             assert result(again) == result(whole)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ["usual", "fresh negatives of other lengths", "sgd with momenta"])
+def test_on_a_gpu(name: str, path: Path) -> None:
+    """It goes on there, with the same dropout, but for the order in which numbers are added up; and on the CPU."""
+    kind = KINDS[name]
+    whole = begin(kind, device="cuda")
+    whole.run()
+    for steps in (1, 5, 6):
+        assert not break_off(begin(kind, device="cuda"), steps, path)
+        again = go_on(path, kind, "cuda")
+        again.run()
+        torch.testing.assert_close(again.optimiser.weights, whole.optimiser.weights, rtol=1e-3, atol=1e-3)
+        elsewhere = go_on(path, kind)
+        elsewhere.run()
+        assert not break_off(begin(kind), steps, path)
+        go_on(path, kind, "cuda").run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -240,6 +241,25 @@ def fail(*_: object) -> None:
     raise OutputError("checkpoint.safetensors: cannot write (no space left on the device)")
 
 
+def test_a_file_server_that_is_gone(path: Path, whole: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a while: what is written after that counts."""
+    told: list[str] = []
+    real = checkpoint.save
+
+    def save(fit: Fit, *others: Any) -> None:
+        if fit.optimiser.steps_done < 5:
+            raise OSError(errno.ESTALE, "stale")
+        real(fit, *others)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    monkeypatch.setattr(keeping, "MOST_TIME", 1e9)
+    with pytest.raises(Interrupted, match="goes on from there"):
+        run(Keeper(path, seconds=1e-9, warn=told.append), begin(KIND), interrupt(7))
+    why = os.strerror(errno.ESTALE).lower()
+    assert told == [f"{path}: cannot write ({why}); training goes on without a new checkpoint"] * 4
+    assert result(run(Keeper(path, resume=True), begin(KIND))) == whole
+
+
 def test_a_disk_that_is_full(path: Path, whole: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Training goes on; it may be the last file that does not fit."""
     told: list[str] = []
@@ -319,7 +339,7 @@ class Second(parallel.Group):
 
     def agree(self, tensor: Any) -> None:
         if not tensor.ndim:
-            tensor.fill_(self.steps)  # type: ignore[attr-defined]
+            tensor.fill_(int(self.steps))  # type: ignore[attr-defined]
 
     def add_up(self, tensor: Any) -> None:
         pass

@@ -96,7 +96,7 @@ def test_classes(balanced: bool) -> None:
 @pytest.mark.parametrize("task", ["binary", "regression", "poisson"])
 def test_several_targets_some_missing(task: str) -> None:
     """Of three targets 30 percent of the values are missing, of one example all."""
-    codes, kind = kinds(900)
+    codes, kind = kinds(600)
     rng = np.random.default_rng(4)
     truth = (kind[:, None] == np.arange(3)).astype(np.float64)
     if task == "regression":
@@ -105,9 +105,9 @@ def test_several_targets_some_missing(task: str) -> None:
         truth = rng.poisson(1 + 9 * truth).astype(np.float64)
     known = np.where(rng.random(truth.shape) < 0.3, np.nan, truth)
     known[0] = np.nan
-    test = np.arange(900) % 4 == 0
+    test = np.arange(600) % 4 == 0
     known[test] = truth[test]
-    trained = train_on(given(codes, known), task=task, part=hold_out(900), **SMALL)
+    trained = train_on(given(codes, known), task=task, part=hold_out(600), **SMALL)
     scores = predict(trained.model.network, given(codes, truth).sequences)
     assert np.isfinite(scores).all()
     for i in range(3):
@@ -172,18 +172,18 @@ def test_a_weight_of_two_is_the_row_twice(task: str, optimiser: str) -> None:
 
 
 def test_corrupted_examples_of_no_weight_do_no_harm() -> None:
-    codes, kind = kinds(800)
+    codes, kind = kinds(600)
     clean = (kind == 0).astype(np.float32)
     rng = np.random.default_rng(7)
-    bad = rng.random(800) < 0.6
-    bad &= np.arange(800) % 4 != 0
+    bad = rng.random(600) < 0.6
+    bad &= np.arange(600) % 4 != 0
     corrupted = np.where(bad, 1 - clean, clean)
-    test = given(codes, clean).take(np.arange(800) % 4 == 0)
+    test = given(codes, clean).take(np.arange(600) % 4 == 0)
     weights = np.where(bad, 0, 1).astype(np.float32)
 
     def area(labels: NDArray[np.float32], of_each: NDArray[np.float32] | None) -> float:
         examples = replace(given(codes, labels), weights=of_each)
-        model = train_on(examples, part=hold_out(800), **SMALL).model
+        model = train_on(examples, part=hold_out(600), **SMALL).model
         value: float = evaluate(model, test)["t0"]["auroc"]["value"]
         return value
 

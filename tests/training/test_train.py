@@ -18,7 +18,6 @@ from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.ragged import Ragged, from_rows
 from seqcnn.training.options import FEWEST_EPOCHS, MOST_EPOCHS, TrainOptions
 from seqcnn.training.presets import PRESETS
-from seqcnn.training.targets import count_classes, find_task
 from tests.training.conftest import given, sites, train_on
 
 NAN = float("nan")
@@ -35,26 +34,6 @@ def opposite(sequences: Ragged) -> Ragged:
 
 def with_probability(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-scores.astype(np.float64)))
-
-
-@pytest.mark.parametrize(
-    ("targets", "task"),
-    [
-        (floats(0, 1, 1), "binary"),
-        (floats(0, NAN, 1), "binary"),
-        (floats(0, 1, 2), "regression"),
-        (floats(-1, 1), "regression"),
-        (floats(0.5), "regression"),
-        (np.array([[0, 1], [1, 0.5]], dtype=np.float32), "regression"),
-        (floats(1, 1), "binary"),
-    ],
-)
-def test_the_task_goes_by_the_targets(targets: NDArray[np.float32], task: str) -> None:
-    assert find_task(targets) == task
-
-
-def test_classes_are_counted() -> None:
-    assert count_classes(floats(*[1] * 1200, 0, NAN)) == "1,200 positive, 1 negative"
 
 
 def test_epochs_go_by_the_size() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqcnn.cli import config_file, options, training_options
+from seqcnn.cli import config_file, course_options, options, training_options
 from seqcnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SPLITTING = {"valid_chroms": (), "valid_fraction": 0.0}
 """There are folds instead of a validation part."""
+
+SEARCHED = frozenset({"hidden", "dropout", "learning_rate", "momentum", "weight_decay", "filter_scale", "weight_scale"})
+"""Options that the default preset searches if they are not given, as help says."""
 
 
 @click.command(
@@ -109,8 +112,8 @@ and run.json."""
 @options.reading()
 @options.labels()
 @training_options.splitting(validates=False)
-@training_options.network(members=False)
-@training_options.course(patience=False)
+@training_options.network(members=False, searched=SEARCHED)
+@course_options.course(patience=False, searched=SEARCHED)
 @training_options.keeping()
 @options.seed()
 @options.machine()
@@ -119,7 +122,8 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     """Search options for DATA by cross-validation, and train a model with the best.
 
     Settings are drawn at random and each is trained on all folds but one, many at a time. The best by mean score on the
-    folds held out (AUROC, or Pearson's correlation for regression) are then trained on everything but the test part.
+    folds held out (AUROC; Pearson's correlation for numbers, explained deviance for counts) are then trained on
+    everything but the test part. What is killed goes on with --resume.
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli.prepared import prepare, set_machine

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqcnn.cli import config_file, options, training_options
+from seqcnn.cli import config_file, course_options, options, training_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ test, with 95% intervals) and run.json (options, inputs, counts)."""
 @training_options.folds("Cross-validate: train a model on all folds but one, K times, and keep them as one ensemble.")
 @training_options.start()
 @training_options.network()
-@training_options.course()
+@course_options.course()
 @training_options.reading()
 @training_options.keeping()
 @options.seed()

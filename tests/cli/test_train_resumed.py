@@ -326,3 +326,28 @@ def test_a_copy_of_an_unfinished_run_goes_on_elsewhere(
     shutil.copytree(tmp_path / "run", tmp_path / "copy")
     assert shell(*words, "--resume", "-o", tmp_path / "copy").code == 0
     check_same(tmp_path / "copy", whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("pgrep") is None, reason="needs pgrep")
+def test_two_processes(words: list[object], tmp_path: Path) -> None:
+    """What torchrun starts is stopped by its SIGTERM, and by the death of the other process; and goes on."""
+    words = [*words, *KEPT, "--epochs", 40, "--device", "cpu", "--resume", "-o"]
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "seqcnn"]
+    command = [*start, *map(str, words)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, stderr=subprocess.DEVNULL)
+    folder = tmp_path / "run"
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with subprocess.Popen([*command, str(folder)], stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            while "epoch " not in process.stderr.readline():
+                assert process.poll() is None
+            found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, check=True).stdout.split()
+            os.kill(process.pid if number == signal.SIGTERM else int(found[-1]), number)
+            said = process.stderr.read()
+        if number == signal.SIGTERM:
+            assert "; the same command with --resume goes on from there\n" in said
+        assert names(folder) == [CHECKPOINT]
+    subprocess.run([*command, str(folder)], check=True, stderr=subprocess.DEVNULL)
+    check_same(folder, tmp_path / "whole")

@@ -1,0 +1,157 @@
+"""Calibration: what 30 settings x 3 folds cost beside one training, and many members beside one.
+
+    python benchmarks/calibration.py [ELK1_..._AC.seq.gz] [--steps 120] [--full]       2 threads, median of 3
+
+On the sequences of a file with one dinucleotide shuffle each, or on as many simulated ones of the size of DeepBind's
+ELK1 set. "Steps" are those of one training: of a trial on the folds that it is trained on, of a plain training on all.
+All are of the same preset and data; none is judged, but for a trial on the fold held out, which is part of what it
+costs. A plain training is a single network of the shape of a trial, or the default four wide ones. With --full the
+commands themselves are timed too, from the shell, with all defaults: `calibrate` and `train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from training import ragged, simulate
+
+from seqcnn.dataset.build import load
+from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.dataset.folds import assign_folds
+from seqcnn.dataset.negatives import NegativeOptions
+from seqcnn.dataset.sources import ReadOptions, Tally
+from seqcnn.models.device import keep_freed_memory
+from seqcnn.sequence.ragged import from_text
+from seqcnn.training.calibrate import run_piece
+from seqcnn.training.members import fit_members, usual_members
+from seqcnn.training.options import TrainOptions
+from seqcnn.training.presets import CALIBRATION, PRESETS
+from seqcnn.training.search import SPACES
+from seqcnn.training.trials import CalibrateOptions, draw_trials, pieces
+
+N_SIMULATED, TRIALS, FOLDS, RUNS, THREADS = 13_500, 30, 3, 3, 2
+CPU = torch.device("cpu")
+
+
+def read(path: str | None) -> Examples:
+    """Return the examples of a file, or simulated ones."""
+    if path is not None:
+        return load([path], ReadOptions(), NegativeOptions(seed=1), Tally())[0]
+    codes, labels = simulate(N_SIMULATED, np.random.default_rng(1))
+    origin = np.where(labels == 1, Origin.GIVEN, Origin.DINUCLEOTIDE).astype(np.uint8)
+    return Examples(ragged(codes), from_text("" for _ in labels), labels[:, None], origin)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the median time of a few runs."""
+    taken = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def train(options: TrainOptions, examples: Examples, steps: int) -> None:
+    """Train for so many steps, on as many examples as they need."""
+    part, epochs = cut(examples, steps, options.batch_size)
+    fit_members(
+        options, usual_members(options), part, None, task="binary", both_strands=True, epochs=epochs, device=CPU
+    )
+
+
+def cut(examples: Examples, steps: int, batch_size: int) -> tuple[Examples, int]:
+    """Return examples and a number of epochs that make so many steps."""
+    epochs = math.ceil(steps * batch_size / len(examples))
+    rows = np.random.default_rng(0).permutation(len(examples))[: steps * batch_size // epochs]
+    return examples.take(np.sort(rows)), epochs
+
+
+def calibrate(base: TrainOptions, examples: Examples, steps: int, usual: Any) -> tuple[float, int]:
+    """Return the time of all trials, and the steps of each."""
+    folds = assign_folds(examples, FOLDS, both_strands=True, seed=1)[0]
+    trained = len(examples) * (FOLDS - 1) // FOLDS
+    epochs = max(1, round(steps * base.batch_size / trained))
+    options = CalibrateOptions(
+        space=SPACES["default"],
+        trials=TRIALS,
+        folds=FOLDS,
+        epochs=epochs,
+        checkpoints=1,
+        best=1,
+        restarts=1,
+        keep="best",
+        trial_filters=usual.trial_filters,
+    )
+    began = time.perf_counter()
+    for piece in pieces(draw_trials(options, base), options):
+        run_piece(piece, base, options, examples, folds, task="binary", both_strands=True, device=CPU)
+    return time.perf_counter() - began, epochs * math.ceil(trained / base.batch_size)
+
+
+def show(what: str, taken: float, bar: float | None = None, beside: float | None = None) -> None:
+    said = f"{what:<58}{taken:>9.2f} s"
+    if beside is not None:
+        said += f"{taken / beside:>8.1f} x" + (f" (bar: {bar:g})" if bar is not None else "")
+    print(said, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="?")
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--full", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    keep_freed_memory()
+    examples = read(given.file)
+    usual = CALIBRATION["default"]
+    default = TrainOptions(**PRESETS["default"])
+    narrow = replace(default, members=1, n_filters=usual.trial_filters or default.n_filters)
+    train(narrow, examples, 20)
+    print(f"{len(examples):,} examples, batches of {default.batch_size}, {torch.get_num_threads()} threads")
+    calibration, steps = calibrate(default, examples, given.steps, usual)
+    alone = seconds(lambda: train(narrow, examples, steps))
+    whole = seconds(lambda: train(default, examples, steps))
+    show(f"calibration: {TRIALS} settings x {FOLDS} folds, {steps} steps each", calibration)
+    show(f"  one network of that shape ({narrow.n_filters} filters), {steps} steps", alone)
+    print(f"{'':<58}{calibration / alone:>11.1f} x (bar: 12)")
+    show(f"  default training ({default.members} x {default.n_filters} filters), {steps} steps", whole)
+    print(f"{'':<58}{calibration / whole:>11.1f} x (bar: 12)")
+    for n_filters in (narrow.n_filters, default.n_filters):
+        shape = replace(narrow, n_filters=n_filters)
+        one, many = (
+            seconds(lambda n=n, shape=shape: train(replace(shape, members=n), examples, steps)) for n in (1, 16)
+        )
+        show(f"16 members of {n_filters} filters, beside 1", many, 5, one)
+    if given.full and given.file is not None:
+        commands(given.file)
+
+
+def commands(path: str) -> None:
+    """Time the commands."""
+    taken = {}
+    for command in ("calibrate", "train"):
+        with tempfile.TemporaryDirectory() as folder:
+            words = [sys.executable, "-m", "seqcnn", command, path, "-o", str(Path(folder) / "run"), "--quiet"]
+            began = time.perf_counter()
+            subprocess.run([*words, "--threads", str(THREADS)], check=True)
+            taken[command] = time.perf_counter() - began
+    show("seqcnn calibrate, from the shell", taken["calibrate"], None, taken["train"])
+    show("seqcnn train", taken["train"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Scan of a yeast genome: Mb a second on 2 threads, what it needs in memory, and how its hits rank ChIP-exo peaks.
+
+    python benchmarks/scan.py FOLDER [--motifs JASPAR] [--skip-peaks]
+
+FOLDER holds ``sacCer3.fa.gz`` and ``peaks/Abf1_CX.bed`` (Rossi et al. 2021, doi:10.1038/s41586-021-03314-8). A model of
+16 detectors of 24 bp is trained on the peaks without chromosomes IV and XII, and scans the genome, both strands, at
+every base: by the published window rule, and by windows of 101 bp. The peer is plain PyTorch: ``conv1d`` over each
+chromosome, a sliding maximum, the head at every base; it leaves out what hangs over a window's ends.
+
+The peaks on the held-out chromosomes are ranked by hits (the best of overlapping 101-bp windows), of the model, and of
+the motif database's matrix for Abf1 scored in the same windows. A hit with a peak in its window is right, once a peak;
+the average precision counts the peaks that no hit has found as missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from seqcnn.formats.bed import read_bed
+from seqcnn.formats.genome import Genome
+from seqcnn.interpret.genome_scan import Range, Scanner, find_ranges
+from seqcnn.interpret.hits import best_apart
+from seqcnn.models.architectures import deepbind
+from seqcnn.models.device import keep_freed_memory
+from seqcnn.models.modelfile import load
+from seqcnn.models.predict import predict
+from seqcnn.models.window_scan import slide
+from seqcnn.sequence.ragged import from_rows
+
+HELD_OUT, LENGTH, THREADS, RUNS = {"chrIV": "chr4", "chrXII": "chr12"}, 101, 2, 3
+
+
+def run(*words: object) -> None:
+    command = [sys.executable, "-m", "seqcnn", *map(str, words), "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def train(folder: Path, genome: Path, out: Path) -> None:
+    words = ["train", folder / "peaks" / "Abf1_CX.bed", "--genome", genome, "--length", LENGTH, "--negatives", "gc"]
+    words += ["--test-chroms", ",".join(HELD_OUT.values()), "--n-filters", 16, "--kernel-size", 24, "--members", 1]
+    run(*words, "--threads", THREADS, "-o", out)
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Return the median of Mb a second over runs; `work` returns the bases it scored."""
+    rates = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        bases = work()
+        rates.append(bases / 1e6 / (time.perf_counter() - began))
+    return statistics.median(rates)
+
+
+def scan(scanner: Scanner, genome: Genome) -> int:
+    return sum(scores.values.shape[1] for scores in scanner.scan(genome, find_ranges(genome.chroms, scanner.shortest)))
+
+
+def plain(network: deepbind.Model, chroms: dict[str, np.ndarray]) -> int:
+    """Score with ``conv1d`` over 1-Mb pieces of chromosomes, a sliding maximum and the head at every window."""
+    hot = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)])
+    filters, threshold = network.filters[0], network.threshold[0][:, None]
+    inside, n = LENGTH - network.settings.kernel_size + 1, 0
+    with torch.inference_mode():
+        for codes in chroms.values():
+            for start in range(0, len(codes) - LENGTH + 1, 1_000_000):
+                piece = torch.from_numpy(codes[start : start + 1_000_000 + LENGTH - 1].astype(np.int64))
+                x = hot[piece].t()[None]
+                scores = []
+                for strand in (filters, filters.flip(1, 2)):
+                    active = functional.relu(functional.conv1d(x, strand) - threshold)
+                    features = functional.max_pool1d(active, inside, 1)[0].t()
+                    hidden = functional.relu(features @ network.hidden_weight[0] + network.hidden_bias[0])
+                    scores.append(hidden @ network.output_weight[0] + network.output_bias[0])
+                n += len(torch.maximum(*scores))
+    return n
+
+
+def check_windows(network: deepbind.Model, track: Path, chroms: dict[str, np.ndarray]) -> str:
+    """Compare 1,000 windows of a bigWig with predict."""
+    try:
+        import pyBigWig
+    except ImportError:
+        return "pyBigWig is not installed: the bigWig was not read back"
+    rng = np.random.default_rng(0)
+    names = rng.choice(list(chroms), 1000)
+    starts = [int(rng.integers(len(chroms[name]) - LENGTH + 1)) for name in names]
+    windows = from_rows([chroms[name][at : at + LENGTH] for name, at in zip(names, starts, strict=True)])
+    with pyBigWig.open(str(track)) as file:
+        centres = [(name, at + LENGTH // 2) for name, at in zip(names, starts, strict=True)]
+        found = np.array([file.values(name, at, at + 1)[0] for name, at in centres])
+    difference = np.abs(found - predict(network, windows)[:, 0]).max()
+    return f"bigWig read with pyBigWig against predict, 1,000 windows: largest difference {difference:.1e}"
+
+
+def matrix_scores(codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the best log-odds of a matrix, shape (4, width), on either strand in each window of 101 bp."""
+    columns = np.concatenate([weights, np.zeros((1, weights.shape[1]))])
+    best = np.full(len(codes) - weights.shape[1] + 1, -np.inf)
+    for table in (columns, np.concatenate([columns[:4][::-1], columns[4:]])[:, ::-1]):
+        scores = np.zeros(len(best))
+        for j in range(weights.shape[1]):
+            scores += table[codes[j : j + len(best)], j]
+        best = np.maximum(best, scores)
+    return slide(np.maximum, best[:, None].astype(np.float32), LENGTH - weights.shape[1] + 1)[:, 0]
+
+
+def average_precision(tracks: dict[str, np.ndarray], peaks: dict[str, np.ndarray]) -> float:
+    """Rank the best windows that do not overlap; each peak counts once."""
+    rows = []
+    for chrom, scores in tracks.items():
+        start = np.arange(len(scores))
+        kept = best_apart(start, scores, LENGTH)
+        order, left = kept[np.argsort(-scores[kept], kind="stable")], set(peaks[chrom].tolist())
+        for at in order.tolist():
+            found = {peak for peak in left if at <= peak < at + LENGTH}
+            left -= found
+            rows.append((float(scores[at]), len(found)))
+    n_found = np.array([found for _, found in sorted(rows, key=lambda row: -row[0])])
+    right = np.cumsum(n_found > 0)
+    precision = right / np.arange(1, len(right) + 1)
+    return float((precision * n_found).sum() / sum(map(len, peaks.values())))
+
+
+def rank_peaks(
+    scanner: Scanner, genome: Genome, folder: Path, motifs: Path | None, chroms: dict[str, np.ndarray]
+) -> None:
+    path = folder / "peaks" / "Abf1_CX.bed"
+    with open(path, "rb") as file:
+        regions = read_bed(file, path)
+    peaks = {ours: regions.start[regions.chrom == theirs] for ours, theirs in HELD_OUT.items()}
+    ranges = [Range(chrom, 0, genome.chroms[chrom] - LENGTH + 1) for chrom in HELD_OUT]
+    found: dict[str, list[np.ndarray]] = {chrom: [] for chrom in HELD_OUT}
+    for scores in scanner.scan(genome, ranges):
+        found[scores.chrom].append(scores.values[0])
+    model = average_precision({chrom: np.concatenate(parts) for chrom, parts in found.items()}, peaks)
+    n = sum(map(len, peaks.values()))
+    print(f"ranking of {n} Abf1 peaks on held-out chromosomes, average precision: model {model:.3f}")
+    if motifs is None:
+        return
+    from Bio import motifs as bio
+
+    with open(motifs) as file:
+        matrices = [m for m in bio.parse(file, "jaspar") if m.name.upper() == "ABF1"]
+    every = np.concatenate(list(chroms.values()))
+    background = np.bincount(every[every < 4], minlength=4) / np.count_nonzero(every < 4)
+    for matrix in matrices:
+        counts = np.array([matrix.counts[base] for base in "ACGT"]) + 0.25
+        weights = np.log2(counts / counts.sum(0) / background[:, None])
+        score = average_precision({chrom: matrix_scores(chroms[chrom], weights) for chrom in HELD_OUT}, peaks)
+        print(f"{'':>60}{matrix.matrix_id} {score:.3f}   {model / score:.2f} x")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--motifs", type=Path, help="JASPAR file with a matrix of ABF1")
+    parser.add_argument("--skip-peaks", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    keep_freed_memory()
+    with tempfile.TemporaryDirectory() as name:
+        fasta, model = Path(name) / "sacCer3.fa", Path(name) / "abf1"
+        fasta.write_bytes(gzip.decompress((given.folder / "sacCer3.fa.gz").read_bytes()))
+        train(given.folder, fasta, model)
+        trained = load(model)
+        network = trained.network
+        assert isinstance(network, deepbind.Model)
+        with Genome(fasta) as genome:
+            size = sum(genome.chroms.values())
+            one = np.array([0])
+            chroms = {
+                chrom: genome.extract(np.array([chrom], dtype=object), one, one + length).data
+                for chrom, length in genome.chroms.items()
+            }
+            print(
+                f"{size / 1e6:.2f} Mb, both strands, every base, 16 detectors of 24 bp, {THREADS} threads, median of {RUNS}"
+            )
+            scanner = Scanner({"abf1": trained})
+            scan(scanner, genome)
+            whole = rate(lambda: scan(scanner, genome))
+            before = torch.get_num_threads()
+            theirs = rate(lambda: plain(network, chroms))
+            assert torch.get_num_threads() == before
+            network.rule = "window"
+            windowed = Scanner({"abf1": trained})
+            window = rate(lambda: scan(windowed, genome))
+            network.rule = "whole"
+            print(f"{'seqcnn, windows of 101 bp':<40}{whole:>8.2f} Mb/s{whole / theirs:>8.1f} x (bar: 6 Mb/s)")
+            print(f"{'seqcnn, published window rule':<40}{window:>8.2f} Mb/s          (bar: 2 Mb/s)")
+            print(f"{'plain conv1d, sliding maximum':<40}{theirs:>8.2f} Mb/s          (nothing at the windows' ends)")
+            track = Path(name) / "track.bw"
+            began = time.perf_counter()
+            run("scan", model, fasta, "-o", track, "--threads", THREADS)
+            seconds = time.perf_counter() - began
+            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            print(f"seqcnn scan -o track.bw: {seconds:.1f} s in all, start-up included, at most {memory:.0f} MB")
+            print(check_windows(network, track, chroms))
+            if not given.skip_peaks:
+                rank_peaks(Scanner({"abf1": trained}), genome, given.folder, given.motifs, chroms)
+
+
+if __name__ == "__main__":
+    main()
