@@ -1,6 +1,6 @@
 """Calibration: what 30 settings x 3 folds cost beside one training, and many members beside one.
 
-    python benchmarks/calibration.py [ELK1_..._AC.seq.gz] [--steps 120] [--full]       2 threads, median of 3
+    python benchmarks/calibration.py [ELK1_..._AC.seq.gz] [--steps 350] [--full]       2 threads, median of 3
 
 On the sequences of a file with one dinucleotide shuffle each, or on as many simulated ones of the size of DeepBind's
 ELK1 set. "Steps" are those of one training: of a trial on the folds that it is trained on, of a plain training on all.
@@ -41,7 +41,7 @@ from seqcnn.training.presets import CALIBRATION, PRESETS
 from seqcnn.training.search import SPACES
 from seqcnn.training.trials import CalibrateOptions, draw_trials, pieces
 
-N_SIMULATED, TRIALS, FOLDS, RUNS, THREADS = 13_500, 30, 3, 3, 2
+N_SIMULATED, TRIALS, FOLDS, RUNS, THREADS = 10_168, 30, 3, 3, 2
 CPU = torch.device("cpu")
 
 
@@ -111,7 +111,7 @@ def show(what: str, taken: float, bar: float | None = None, beside: float | None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?")
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=350)
     parser.add_argument("--full", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(THREADS)
@@ -133,9 +133,9 @@ def main() -> None:
     for n_filters in (narrow.n_filters, default.n_filters):
         shape = replace(narrow, n_filters=n_filters)
         one, many = (
-            seconds(lambda n=n, shape=shape: train(replace(shape, members=n), examples, steps)) for n in (1, 16)
+            seconds(lambda n=n, shape=shape: train(replace(shape, members=n), examples, steps // 3)) for n in (1, 16)
         )
-        show(f"16 members of {n_filters} filters, beside 1", many, 5, one)
+        show(f"16 members of {n_filters} filters, {steps // 3} steps, beside 1", many, 5, one)
     if given.full and given.file is not None:
         commands(given.file)
 

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from seqcnn.interpret.mutagenesis import substitutions
 from seqcnn.models.device import keep_freed_memory
+from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import Ragged, offsets_of
 
 THREADS, RUNS = 2, 5
@@ -71,37 +72,41 @@ def peer_rate(model: nn.Module, codes: Tensor, batch_size: int, *, fast: bool) -
     return n * codes.shape[1] * 3 / max(twice - once, 1e-9) if fast else 2 * n * codes.shape[1] * 3 / twice
 
 
+def our_rate(network: Network, sequences: Ragged) -> float:
+    """Return our mutants a second."""
+    return statistics.median(
+        len(sequences.data) * 3 / seconds(lambda: substitutions(network, sequences)) for _ in range(RUNS)
+    )
+
+
+def compare(length: int, n_filters: int, n_ours: int, n_theirs: int, batch_sizes: tuple[int, ...], bar: int) -> None:
+    torch.manual_seed(1)
+    plain = PlainDeepBind(n_filters).eval().requires_grad_(False)
+    network, model = same_network(plain), Column(plain).eval()
+    codes = np.random.default_rng(1).integers(0, 4, (n_ours, length), dtype=np.uint8)
+    sequences, tensor = Ragged(codes.reshape(-1), offsets_of(np.full(n_ours, length))), torch.from_numpy(codes)
+    result = peer.saturation_mutagenesis(model, one_hot(tensor[:2]), device="cpu", fast=False, raw_outputs=True)
+    theirs = (result.y_hat - result.y0[:, None, None])[..., 0].numpy()
+    ours = substitutions(network, sequences).change[..., 0].reshape(n_ours, length, 4)[:2].transpose(0, 2, 1)
+    print(f"{length:,} bp, {n_filters} filters; largest difference {np.abs(ours - theirs).max():.1e}")
+    rate = our_rate(network, sequences)
+    print(f"  {'seqcnn':<40}{rate:>12,.0f} mutants/s", flush=True)
+    tried = {
+        f"fast={fast}, batch {size}": peer_rate(model, tensor[: 2 * (n_theirs // 2)], size, fast=fast)
+        for fast in (True, False)
+        for size in batch_sizes
+    }
+    way, best = max(tried.items(), key=lambda item: item[1])
+    print(f"  {f'tangermeme, {way}':<40}{best:>12,.0f} mutants/s{rate / best:>8.1f} x (bar: {bar})", flush=True)
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(THREADS)
     keep_freed_memory()
     peer._FAST_MIN_SECONDS, peer._FAST_MAX_RELATIVE_TIME = 0.0, float("inf")
-    rng = np.random.default_rng(1)
     for length, n_filters, n_ours, n_theirs, batch_sizes, bar in CASES:
-        torch.manual_seed(1)
-        plain = PlainDeepBind(n_filters).eval().requires_grad_(False)
-        network, model = same_network(plain), Column(plain).eval()
-        codes = rng.integers(0, 4, (n_ours, length), dtype=np.uint8)
-        sequences = Ragged(codes.reshape(-1), offsets_of(np.full(n_ours, length)))
-        tensor = torch.from_numpy(codes)
-        result = peer.saturation_mutagenesis(model, one_hot(tensor[:2]), device="cpu", fast=False, raw_outputs=True)
-        theirs = (result.y_hat - result.y0[:, None, None])[..., 0].numpy()
-        ours = substitutions(network, sequences).change[..., 0].reshape(n_ours, length, 4)[:2].transpose(0, 2, 1)
-        rate = statistics.median(
-            n_ours * length * 3 / seconds(lambda: substitutions(network, sequences)) for _ in range(RUNS)
-        )
-        tried = {
-            (fast, size): peer_rate(model, tensor[: 2 * (n_theirs // 2)], size, fast=fast)
-            for fast in (True, False)
-            for size in (batch_sizes[1:2] if "--quick" in sys.argv else batch_sizes)
-        }
-        (fast, size), best = max(tried.items(), key=lambda item: item[1])
-        print(f"{length:,} bp, {n_filters} filters; largest difference {np.abs(ours - theirs).max():.1e}")
-        print(f"  {'seqcnn':<40}{rate:>12,.0f} mutants/s")
-        print(
-            f"  {f'tangermeme, fast={fast}, batch {size}':<40}{best:>12,.0f} mutants/s{rate / best:>8.1f} x (bar: {bar})"
-        )
-        sys.stdout.flush()
+        compare(length, n_filters, n_ours, n_theirs, batch_sizes[1:2] if "--quick" in sys.argv else batch_sizes, bar)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ RECORD: Final = "run.json"
 BEFORE_IT: Final = frozenset({MODEL, "history.tsv", "metrics.json"})
 """Files that a run writes before its record."""
 
-_WITHOUT_EFFECT: Final = frozenset({"checkpoint_seconds", "device", "output", "quiet", "resume", "threads", "verbose"})
+_WITHOUT_EFFECT: Final = frozenset(
+    {"at_once", "checkpoint_seconds", "device", "lost_after", "output", "quiet", "resume", "threads", "verbose"}
+)
 """Options that do not change what a run becomes, but for the last bits."""
 
 

@@ -56,7 +56,7 @@ def find_streamed(data: tuple[str, ...], given: Mapping[str, Any], report: Repor
     if not encoded:
         raise UsageError("--stream reads one encoded dataset; make one: seqcnn encode DATA -o DATA.h5")
     if not alone:
-        raise UsageError("--stream goes with none of --folds, --negatives and --prepare, which need all examples in memory")
+        raise UsageError("--stream goes with none of --folds, --negatives and --prepare: they need all in memory")
     return data[0]
 
 
@@ -72,6 +72,8 @@ def read_streamed(
     (source,) = open_sources([path], reading, tally, label=1.0)
     source.close()
     dataset = Dataset(path)
+    if source.has_classes and not dataset.class_names:
+        raise UsageError(f"--stream: {path} has no names of classes; encode it with --task multiclass")
     alphabet = source.alphabet or "dna"
     with report.progress("reading", len(dataset)) as advance:
         streamed = Streamed(

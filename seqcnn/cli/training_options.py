@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from seqcnn.cli import options
+from seqcnn.models.tasks import TASKS
 from seqcnn.training.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def network(*, members: bool = True, searched: frozenset[str] = frozenset()) -> 
         ),
         options.option(
             "--task",
-            type=click.Choice(["binary", "regression", "poisson", "multiclass"]),
+            type=click.Choice(TASKS),
             help="What the targets are: 0 and 1, numbers, counts, or names of classes.",
             show_default="binary if all are 0 or 1, else regression",
         ),

@@ -132,7 +132,7 @@ class Source:
         self._chunks = dataset.chunks()
         if self.label is None:
             return
-        self.task, self.preparation = dataset.task, dataset.preparation
+        self.task, self.preparation = "multiclass" if dataset.class_names else dataset.task, dataset.preparation
         if dataset.class_names and self.options.task not in (None, "multiclass"):
             what = f"{len(dataset.class_names)} classes ({', '.join(dataset.class_names[:10])})"
             raise InputError(f"the targets are {what}, not those of a {self.options.task} task", self.path)

@@ -127,17 +127,48 @@ class BigWig:
             start += len(part) * self.step
 
     def _summarise(self, start: int, last_span: int, values: NDArray[np.float32]) -> None:
-        spans = np.full(len(values), self.step, dtype=np.int64)
-        spans[-1] = last_span
-        starts = start + np.arange(len(values)) * self.step
-        exact = values.astype(np.float64)
-        totals = exact * spans
-        squares = totals * exact
-        self._n_covered += int(spans.sum())
-        self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
-        self._total, self._squares = self._total + float(totals.sum()), self._squares + float(squares.sum())
-        records = _bin(self._levels[0].reduction, starts, starts + spans, spans, values, values, totals, squares)
-        self._pass_on(records)
+        """Summarise values by bins of FIRST_REDUCTION: those of which all values are here quickly."""
+        size = FIRST_REDUCTION * self.step
+        n_whole = len(values) - (last_span < self.step)
+        first = min(n_whole, -(-(-start % size) // self.step))
+        n_bins = (n_whole - first) // FIRST_REDUCTION
+        last = first + n_bins * FIRST_REDUCTION
+        body = np.empty(n_bins, dtype=_SUMMARY)
+        rows = values[first:last].reshape(n_bins, FIRST_REDUCTION)
+        body["start"] = start + (first + np.arange(n_bins) * FIRST_REDUCTION) * self.step
+        body["end"], body["count"] = body["start"] + size, size
+        body["low"], body["high"] = rows.min(1, initial=np.inf), rows.max(1, initial=-np.inf)
+        body["total"] = rows.sum(1) * self.step
+        body["squares"] = np.einsum("ij,ij->i", rows, rows) * self.step
+        for begin, end in ((0, first), (first, last), (last, len(values))):
+            if begin == end:
+                continue
+            records = body if begin == first else self._single(start, begin, end, len(values), last_span, values)
+            self._count(records)
+            self._pass_on(records)
+
+    def _single(
+        self, start: int, begin: int, end: int, n: int, last_span: int, values: NDArray[np.float32]
+    ) -> NDArray[np.void]:
+        """Return the values from `begin` to `end` as summaries of one value each."""
+        records = np.empty(end - begin, dtype=_SUMMARY)
+        records["start"] = start + np.arange(begin, end) * self.step
+        records["count"] = self.step
+        if end == n:
+            records["count"][-1] = last_span
+        records["end"] = records["start"] + records["count"]
+        records["low"] = records["high"] = values[begin:end]
+        records["total"] = values[begin:end] * records["count"]
+        records["squares"] = values[begin:end] * records["total"]
+        return records
+
+    def _count(self, records: NDArray[np.void]) -> None:
+        """Add to the summary of everything."""
+        self._n_covered += int(records["count"].sum(dtype=np.int64))
+        self._low = min(self._low, float(records["low"].min()))
+        self._high = max(self._high, float(records["high"].max()))
+        self._total += float(records["total"].sum(dtype=np.float64))
+        self._squares += float(records["squares"].sum(dtype=np.float64))
 
     def _pass_on(self, records: NDArray[np.void]) -> None:
         """Give summaries to the finest level, and what it has completed to the next."""

@@ -16,10 +16,11 @@ class, before the softmax. Members are averaged on the scale of the scores.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TASKS: Final = ("binary", "regression", "poisson", "multiclass")
 
@@ -41,9 +42,10 @@ def respond(task: str, scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]
     ndarray of float64, of the same shape
         NaN where the score is.
     """
+    import numpy as np
     from scipy.special import expit, softmax
 
-    exact = scores.astype(np.float64)
+    exact: NDArray[np.float64] = scores.astype(np.float64)
     if task == "binary":
         exact = expit(exact)
     elif task == "poisson":

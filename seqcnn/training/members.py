@@ -107,23 +107,7 @@ def fit_members(
     """
     known = training.training.sketch() if isinstance(training, Streamed) else training
     n_scores = n_scores or _count_scores(task, known, valid)
-    network = architectures.create(
-        options.architecture,
-        {
-            "n_members": len(members),
-            "n_targets": n_scores,
-            "both_strands": both_strands,
-            "dropout": options.dropout,
-            "n_filters": options.n_filters,
-            "kernel_size": options.kernel_size,
-            "hidden": options.hidden,
-            "pooling": options.pooling,
-        },
-    ).to(device)
-    network.precision = options.precision
-    network.dropouts = tuple(each.dropout for each in members)
-    network.scales = tuple(each.scale for each in members)
-    network.seed([each.seed for each in members])
+    network = _create(options, members, n_scores, both_strands, device)
     scaling = find_scaling(task, known)
     weight = _class_weights(task, scaling.apply(known), n_scores, device) if options.balance else None
     training = training.changed(scaling.apply) if isinstance(training, Streamed) else scaling.apply(training)
@@ -151,6 +135,30 @@ def fit_members(
         unbalance(network.output_bias, weight)
     scaling.undo(network)
     return network, history
+
+
+def _create(
+    options: TrainOptions, members: Sequence[Member], n_scores: int, both_strands: bool, device: torch.device
+) -> Network:
+    """Return a network of these members with its first weights."""
+    network = architectures.create(
+        options.architecture,
+        {
+            "n_members": len(members),
+            "n_targets": n_scores,
+            "both_strands": both_strands,
+            "dropout": options.dropout,
+            "n_filters": options.n_filters,
+            "kernel_size": options.kernel_size,
+            "hidden": options.hidden,
+            "pooling": options.pooling,
+        },
+    ).to(device)
+    network.precision = options.precision
+    network.dropouts = tuple(each.dropout for each in members)
+    network.scales = tuple(each.scale for each in members)
+    network.seed([each.seed for each in members])
+    return network
 
 
 def _count_scores(task: str, training: Examples, valid: Examples | None) -> int:

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from seqcnn.models.tasks import TASKS as TASKS
-
 Array = NDArray[np.float32]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -37,11 +38,14 @@ class Start:
         Its motif layer stays as it is.
     motifs : list of Motif
         The first filters of every member; the others are drawn as usual.
+    other_classes : bool
+        The targets are other classes than the model's: its last layer is new, even where there are as many.
     """
 
     model: Model | None = None
     head_only: bool = False
     motifs: list[Motif] = field(default_factory=list)
+    other_classes: bool = False
 
     def options(self, options: TrainOptions, said: frozenset[str]) -> TrainOptions:
         """Return the options with the model's shape.
@@ -71,6 +75,12 @@ class Start:
         if len(self.motifs) > options.n_filters:
             raise UsageError(f"there are {len(self.motifs)} motifs for {options.n_filters} filters; raise --n-filters")
         return options
+
+    def for_classes(self, names: Sequence[str]) -> Start:
+        """Return the start of a model of these classes."""
+        if self.model is None or self.model.task != "multiclass":
+            return self
+        return replace(self, other_classes=tuple(names) != self.model.target_names)
 
     def check_alphabet(self, alphabet: str) -> None:
         """Refuse a model or motifs of the other alphabet.
@@ -118,6 +128,7 @@ class Start:
         source = dict(self.model.network.named_parameters())
         members = torch.arange(network.settings.n_members) % self.model.network.settings.n_members
         same_targets = task == self.model.task and network.settings.n_targets == self.model.network.settings.n_targets
+        same_targets &= not self.other_classes
         with torch.no_grad():
             for name, parameter in network.named_parameters():
                 if same_targets or not name.startswith("output_"):

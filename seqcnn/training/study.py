@@ -8,6 +8,7 @@ given up. What a lost worker has begun is given up for it, so that it can be cla
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -96,8 +97,10 @@ class Study:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Leave; what was claimed and is not done can be claimed by others at once."""
         self.signs.__exit__(kind, error, at)
-        for number in self._claimed.values():
-            self.journal.end(number, "FAIL")
+        with suppress(OSError):  # others find out that we are lost
+            for each in self.journal.attempts():
+                if each.state == "RUNNING" and each.notes.get("worker") == self.signs.worker:
+                    self.journal.end(each.number, "FAIL")
 
     def claim(self, n: int, on_wait: Callable[[Sequence[str]], None] | None = None) -> list[Trial]:
         """Return at most `n` trials that this worker is to do, with the scores that they have; none if all are done.

@@ -148,7 +148,7 @@ def train(
         epochs=epochs,
         device=device,
         n_scores=len(target_names) if several else None,
-        start=start,
+        start=start.for_classes(target_names) if several and start is not None else start,
         on_batch=on_batch,
         on_epoch=on_epoch,
         keeper=keeper,

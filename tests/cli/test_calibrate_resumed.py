@@ -168,6 +168,7 @@ def test_what_is_refused(run: Run, stop: Stop, whole: Any, tmp_path: Path) -> No
         (["--folds", 2], "folds was 3, is 2"),
         (["--test-fraction", 0.2], "other "),
         (["--keep", "best"], "keep was ensemble, is best"),
+        (["--at-once", 2], "at_once was not set, is 2"),
     ):
         done = run("killed", "--resume", *words)
         assert done.code == 2
@@ -185,7 +186,7 @@ def test_what_is_refused(run: Run, stop: Stop, whole: Any, tmp_path: Path) -> No
 
 
 def test_a_finished_run_is_not_done_again(run: Run, whole: Any, tmp_path: Path) -> None:
-    done = run("whole", "--resume")
+    done = run("whole", "--resume", "--at-once", 2)
     assert done.code == 0
     assert "holds this run, finished; there is nothing left to do" in done.err
     assert left(tmp_path / "whole") == whole

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from seqcnn.dataset.store import Dataset
-from tests.cli.conftest import Inputs, Result, Shell
+from tests.cli.conftest import PARTS, Inputs, Result, Shell
 
 
 class Encode:
@@ -161,6 +161,23 @@ def test_table_columns(encode: Encode, inputs: Inputs, tmp_path: Path) -> None:
     two.write_text("left\tright\tbound\nACGTACGTAC\tGGGGGGGGGG\t1\nACGTACGTAA\tGGGGGGGGGA\t0\n")
     for column in ("right", "2"):
         assert rows(encode(two, "--sequence-column", column)) == ["GGGGGGGGGG", "GGGGGGGGGA"]
+
+
+def test_weights(encode: Encode, inputs: Inputs) -> None:
+    found = encode(inputs.table, "--weight-column", "signal")
+    assert found["weights"].tolist() == pytest.approx([(i < 40) + i / 100 for i in range(80)])
+    assert "weights" not in encode(inputs.table)
+    assert encode.done is not None
+    assert encode.done.err.count("examples count") == 0
+
+
+def test_what_the_targets_are(encode: Encode, inputs: Inputs) -> None:
+    several = encode(inputs.table, "--task", "multiclass", "--target-column", "part")
+    assert json.loads(several["@class_names"]) == ["test", "train", "valid"]
+    assert several["@task"] == "multiclass"
+    assert [["test", "train", "valid"][int(number)] for number in several["targets"][:10, 0]] == PARTS
+    assert encode(inputs.positives, "--task", "regression")["targets"].tolist() == [[1]] * 40
+    assert "@task" not in encode(inputs.table)
 
 
 def test_header(encode: Encode, tmp_path: Path) -> None:

@@ -99,6 +99,22 @@ def test_table_options(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path)
     assert shell("evaluate", runs.dna, bare, "-o", path, "--force").code == 0
 
 
+def test_weights(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
+    """A row of weight 0 is left out, one of weight 2 counts as two."""
+    lines = inputs.table.read_text().splitlines()
+    weighted, repeated = tmp_path / "weighted.tsv", tmp_path / "repeated.tsv"
+    weighted.write_text("\n".join([f"{lines[0]}\tw"] + [f"{line}\t{i % 3}" for i, line in enumerate(lines[1:])]))
+    repeated.write_text("\n".join([lines[0]] + [line for i, line in enumerate(lines[1:]) for _ in range(i % 3)]))
+    found = []
+    for words in ([weighted, "--weight-column", "w"], [repeated], [weighted]):
+        assert shell("evaluate", runs.dna, *words, "-o", tmp_path / "x.json", "--force").code == 0
+        found.append(content(tmp_path / "x.json")["metrics"]["target"])
+    assert [each["n"] for each in found] == [53, 79, 80]
+    for name in ("auroc", "auprc", "accuracy"):
+        assert found[0][name]["value"] == pytest.approx(found[1][name]["value"])
+    assert found[0]["auprc"]["value"] != pytest.approx(found[2]["auprc"]["value"])
+
+
 def test_windows_as_in_training(inputs: Inputs, runs: Runs, shell: Shell) -> None:
     data = [inputs.peaks, "--genome", inputs.genome, "--negatives", "dinucleotide"]
     once = shell("evaluate", runs.regions, *data)

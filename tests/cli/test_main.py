@@ -65,11 +65,18 @@ def test_each_option_is_explained(name: str) -> None:
             assert parameter.help[0].isupper() or parameter.name in ("negatives", "device"), parameter.help
 
 
+def read_tests(name: str) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.glob(f"test_{name}*.py"))
+
+
 @pytest.mark.parametrize("name", list(commands()))
 def test_each_option_is_tested(name: str) -> None:
-    files = Path(__file__).parent.glob(f"test_{name}*.py")
-    tests = "".join(file.read_text(encoding="utf-8") for file in files)
+    """By its command's tests, by those of another command that has it too, or by those of what it is about."""
+    topics = ("prepare", "scoring_rule", "tasks")
+    every = {other: read_tests(other) for other in (*commands(), *topics)}
     for parameter in commands()[name].params:
+        sharing = [other for other, command in commands().items() if parameter.name in {p.name for p in command.params}]
+        tests = "".join(every[other] for other in (*sharing, *topics))
         for spelling in parameter.opts + parameter.secondary_opts:
             if spelling.startswith("--") and spelling not in ("--output", "--debug"):
                 assert f'"{spelling}"' in tests, spelling
@@ -79,6 +86,8 @@ def test_the_same_option_is_said_the_same_way_everywhere() -> None:
     spellings: dict[str, set[tuple[str, ...]]] = {}
     for command in commands().values():
         for parameter in command.params:
+            if not isinstance(parameter, click.Option):
+                continue
             spellings.setdefault(str(parameter.name), set()).add(tuple(parameter.opts))
     assert {name: ways for name, ways in spellings.items() if len(ways) > 1} == {}
 
@@ -126,7 +135,7 @@ def test_lack_of_memory_is_one_line(inputs: Inputs, runs: Runs, shell: Shell, mo
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("seqcnn.models.predict.predict", fail)
+    monkeypatch.setattr("seqcnn.models.predict.mean_and_spread", fail)
     done = shell("predict", runs.dna, inputs.positives)
     assert done.code == 1
     assert done.err.startswith("seqcnn: error: not enough memory")

@@ -61,7 +61,7 @@ def test_arrays_are_the_table(runs: Runs, shell: Shell, tmp_path: Path) -> None:
     sequences = draw(3, 25) + draw(2, 40)
     given = fasta(tmp_path / "a.fa", sequences)
     options = ["--deletions", "--insertions", "C", *QUICK]
-    assert shell("mutate", runs.dna, given, "-o", tmp_path / "h5", *options).code == 0
+    assert shell("mutate", runs.dna, given, "-o", tmp_path / "h5", "--table", *options).code == 0
     assert shell("mutate", runs.dna, given, "-o", tmp_path / "npz", "--array", "npz", "--no-table", *options).code == 0
     assert not (tmp_path / "npz" / "mutations.tsv").exists()
     packed = np.load(tmp_path / "npz" / "mutations.npz", allow_pickle=False)

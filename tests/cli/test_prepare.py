@@ -237,3 +237,18 @@ def test_classes_are_not_prepared(arrays, shell, tmp_path):
     done = shell("train", arrays / "mine_hk.tsv", "--prepare", "pbm", "--task", "binary", "-o", tmp_path / "r", *SMALL)
     assert done.code == 1
     assert "targets are not all 0 or 1" in done.err
+
+
+def test_a_prepared_set_is_read_in_blocks_with_what_was_done_to_it(arrays, shell, tmp_path):
+    shell("encode", arrays / "mine_hk.tsv", "--prepare", "pbm", "-o", tmp_path / "hk.h5")
+    done = shell("train", tmp_path / "hk.h5", "--stream", "-o", tmp_path / "run", *SMALL)
+    assert done.code == 0, done.err
+    _, done = evaluated(shell, tmp_path / "run", arrays / "mine_me.tsv", tmp_path)
+    assert "predictions are brought back to intensities" in done.err
+
+
+def test_preparing_needs_all_in_memory(arrays, shell, tmp_path):
+    shell("encode", arrays / "mine_hk.tsv", "-o", tmp_path / "hk.h5")
+    done = shell("train", tmp_path / "hk.h5", "--stream", "--prepare", "pbm", "-o", tmp_path / "run", *SMALL)
+    assert done.code == 2
+    assert "--stream goes with none of --folds, --negatives and --prepare" in done.err

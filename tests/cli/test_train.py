@@ -174,6 +174,7 @@ CHANGES: dict[str, list[object]] = {
     "test-fraction": ["--test-fraction", 0.3],
     "split-column": ["--split-column", "part"],
     "target-column": ["--target-column", "signal"],
+    "weight-column": ["--weight-column", "signal"],
     "filter-scale": ["--filter-scale", 0.3],
     "weight-scale": ["--weight-scale", 0.3],
     "steps": ["--steps", 5],
@@ -344,3 +345,11 @@ def test_an_architecture_is_found_by_name(train: Train, inputs: Inputs, shell: S
     assert done.code == 2
     assert "there are: " in done.err
     assert "deepbind" in done.err
+
+
+def test_precision(inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
+    """Half the bits are for GPUs; it is said before anything is read."""
+    done = shell("train", inputs.positives, "-o", tmp_path / "run", "--device", "cpu", "--precision", "bf16", *SMALL)
+    assert done.code == 2
+    assert "--precision bf16 is for CUDA devices; on cpu training is in float32" in done.err
+    assert shell("train", inputs.positives, "-o", tmp_path / "run", "--precision", "float32", *SMALL).code == 0

@@ -108,7 +108,7 @@ def test_killed_at_random_moments(kills: int, words: list[object], whole: Path, 
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_before_a_change_of_files(step: int, words: list[object], whole: Path, tmp_path: Path) -> None:
     """Among these are all moments at which a checkpoint takes the place of another, and results that of it."""
     log = tmp_path / "log"
@@ -302,6 +302,7 @@ def test_intervals(words: list[object], shell: Shell, tmp_path: Path, monkeypatc
         assert len(written) == n
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own(words: list[object], whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "seqcnn", *map(str, words), "--resume", "-o", str(folder)]

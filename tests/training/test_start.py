@@ -92,6 +92,18 @@ def test_other_targets_get_a_new_last_layer(task: str, n_targets: int) -> None:
             assert torch.equal(ours, theirs)
 
 
+def test_other_classes_get_a_new_last_layer() -> None:
+    """Even where there are as many; the same ones go on from the model's."""
+    before = replace(model(2, "multiclass", 3), target_names=("a", "b", "c"))
+    for names, same in ((("a", "b", "c"), True), (("a", "c", "b"), False), (("a", "b", "d"), False)):
+        start = Start(before).for_classes(names)
+        begun = put(start, make(2, 100, 3), "multiclass")
+        for (name, ours), theirs in zip(begun.named_parameters(), before.network.parameters(), strict=True):
+            assert torch.equal(ours, theirs) is (same or not name.startswith("output_")), name
+    assert Start().for_classes(("a",)) == Start()
+    assert not Start(model(1)).for_classes(("a",)).other_classes
+
+
 @pytest.mark.parametrize("head_only", [False, True])
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
 def test_head_only(head_only: bool, optimiser: str) -> None:

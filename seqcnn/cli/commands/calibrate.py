@@ -224,7 +224,7 @@ def _alone(calibration: Calibration, folder: Path, given: Mapping[str, Any], rec
     from seqcnn.cli.watch import Watch
     from seqcnn.training.ledger import FILE_NAME, Ledger
 
-    ledger = Ledger(folder / FILE_NAME, calibration.fingerprint())
+    ledger = Ledger(folder / FILE_NAME, calibration.fingerprint() | {"at_once": calibration.options.at_once})
     identity = calibration.prepared.identity(calibration.base)
     with Watch(calibration.report, 0, calibration.prepared.metric) as watch:
         keeper = keep(folder, given, calibration.report, watch, record, identity)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqcnn.cli import options
+from seqcnn.models.tasks import TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ Examples:
 @options.labels()
 @options.option(
     "--task",
-    type=click.Choice(["binary", "regression", "poisson", "multiclass"]),
+    type=click.Choice(TASKS),
     help="What the targets are: 0 and 1, numbers, counts, or names of classes; kept in the dataset for train.",
     show_default="not said",
 )

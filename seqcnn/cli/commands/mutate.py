@@ -48,7 +48,8 @@ Examples:
     "--method",
     type=click.Choice(["saturation", "gradient", "integrated-gradients", "deeplift"]),
     default="saturation",
-    help="saturation is exact; the others estimate it from gradients and report how incomplete they are.",
+    help="How it is found: saturation is exact; the others estimate it from gradients and report how incomplete they "
+    "are.",
 )
 @options.option("--deletions", is_flag=True, help="Delete every single base too.")
 @options.option(
