@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICK = ["--epochs", "1", "--members", "1", "--n-filters", "4"]
 """What is added to training."""
+QUICK_SEARCH = ["--epochs", "2", "--trial-epochs", "1", "--trials", "3", "--folds", "2", "--best", "1", "--restarts", "1"]
+"""What is added to calibration."""
 
 FENCE = re.compile(
     r"^(?:<!-- data: (?P<data>\w+) -->\n)?```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -77,7 +79,11 @@ def is_looked_up(command: str) -> bool:
 
 
 def quick(command: str) -> str:
-    return f"{command} {shlex.join(QUICK)}" if command.startswith("seqcnn train ") else command
+    if command.startswith("seqcnn calibrate "):
+        return f"{command} {shlex.join(QUICK_SEARCH)}"
+    kept = ("--members", "--from")  # what has a shape of its own
+    more = QUICK[:2] if any(option in command for option in kept) else QUICK
+    return f"{command} {shlex.join(more)}" if command.startswith("seqcnn train ") else command
 
 
 def in_process(command: str) -> Done:
@@ -242,7 +248,9 @@ def commands() -> dict[str, click.Command]:
 
 
 def test_prose_names_commands_and_options_that_there_are() -> None:
-    known = {option for command in [cli, *commands().values()] for p in command.params for option in p.opts}
+    groups = [command for command in commands().values() if isinstance(command, click.Group)]
+    every = [cli, *commands().values(), *(each for group in groups for each in group.commands.values())]
+    known = {option for command in every for p in command.params for option in p.opts}
     known |= {option for command in commands().values() for p in command.params for option in p.secondary_opts}
     known |= {"--help", "-h"}
     for code in INLINE.findall(PROSE):

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from seqcnn.dataset.chromosomes import reconcile
 from seqcnn.dataset.examples import Examples
-from seqcnn.dataset.relatives import dinucleotide_key
 from seqcnn.dataset.split import PARTS, SplitOptions, part_of_word
 from seqcnn.errors import InputError, UsageError
 from seqcnn.sequence.alphabet import reverse_complement
@@ -19,6 +18,13 @@ from seqcnn.sequence.ragged import Ragged
 
 TRAIN, VALID, TEST = range(3)
 """Parts as numbers, in the order of :data:`seqcnn.dataset.split.PARTS`."""
+
+_LETTERS: Final = 1 << 16
+_WEIGHTS: Final = random_uint64(0, 0, np.arange(30))
+_OF_PAIR, _OF_FIRST = _WEIGHTS[:25], _WEIGHTS[25:]
+_COMPLEMENT: Final = reverse_complement(np.arange(5, dtype=np.uint8))[::-1]
+_OF_OTHER_PAIR: Final = _OF_PAIR.reshape(5, 5)[_COMPLEMENT][:, _COMPLEMENT].T.reshape(-1)
+"""What a pair of letters counts for on the strand, and its reverse complement on the other."""
 
 STRETCH: Final = 20
 """Binary digits of the length of the genome's stretches that are in one part: 1,048,576 bp."""
@@ -150,9 +156,7 @@ class PartRule:
 
     def _keys(self, examples: Examples) -> NDArray[np.uint64]:
         """Return a number for each example that those which are to be in one part share."""
-        keys = dinucleotide_key(examples.sequences)
-        if self.both_strands:
-            keys = np.minimum(keys, dinucleotide_key(_reversed(examples.sequences))[::-1])
+        keys = content_keys(examples.sequences, both_strands=self.both_strands)
         if examples.windows is not None:
             windows = examples.windows
             names, chrom = np.unique(windows.chrom.astype(str), return_inverse=True)
@@ -163,7 +167,29 @@ class PartRule:
         return keys
 
 
-def _reversed(sequences: Ragged) -> Ragged:
-    """Return the reverse complements, the last row first."""
-    total = sequences.offsets[-1]
-    return Ragged(reverse_complement(sequences.data), total - sequences.offsets[::-1])
+def content_keys(sequences: Ragged, *, both_strands: bool) -> NDArray[np.uint64]:
+    """Return a number for each sequence that those with the same first letter and dinucleotides share.
+
+    With `both_strands` also those whose reverse complement has the same. Empty sequences have any number.
+    """
+    keys = np.zeros(len(sequences), dtype=np.uint64)
+    at_once = max(1, _LETTERS * len(sequences) // max(1, len(sequences.data)))
+    for start in range(0, len(sequences), at_once):
+        part = sequences.slice(start, start + at_once)
+        if len(part.data):
+            keys[start : start + at_once] = _keys_of(part, both_strands)
+    return keys
+
+
+def _keys_of(sequences: Ragged, both_strands: bool) -> NDArray[np.uint64]:
+    codes = sequences.data
+    first = np.minimum(sequences.offsets[:-1], len(codes) - 1)
+    last = np.maximum(sequences.offsets[1:] - 1, first)
+    pairs = np.zeros(len(codes), dtype=np.uint8)
+    pairs[1:] = codes[:-1] * np.uint8(5) + codes[1:]
+    before = np.cumsum(_OF_PAIR[pairs])  # wraps around, which is as good
+    keys: NDArray[np.uint64] = before[last] - before[first] + _OF_FIRST[codes[first]]
+    if both_strands:
+        before = np.cumsum(_OF_OTHER_PAIR[pairs])
+        keys = np.minimum(keys, before[last] - before[first] + _OF_FIRST[_COMPLEMENT[codes[last]]])
+    return keys

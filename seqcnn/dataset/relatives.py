@@ -53,7 +53,7 @@ def shuffled_from(examples: Examples) -> NDArray[np.int64]:
     shuffles, others = np.flatnonzero(made), np.flatnonzero(~made)
     if not len(shuffles) or not len(others):
         return found
-    key = dinucleotide_key(examples.sequences)
+    key = _dinucleotide_key(examples.sequences)
     others = others[np.argsort(key[others], kind="stable")]
     at = np.searchsorted(key[others], key[shuffles]).clip(max=len(others) - 1)
     same = key[others[at]] == key[shuffles]
@@ -61,7 +61,7 @@ def shuffled_from(examples: Examples) -> NDArray[np.int64]:
     return found
 
 
-def dinucleotide_key(sequences: Ragged) -> NDArray[np.uint64]:
+def _dinucleotide_key(sequences: Ragged) -> NDArray[np.uint64]:
     """Return a number for each sequence that those with the same first letter and dinucleotides share."""
     data, offsets = sequences.data.astype(np.intp), sequences.offsets
     weights = random_uint64(0, 0, np.arange(30))

@@ -267,6 +267,22 @@ def test_folds_and_calibration(task: str, table: Path, unseen: Path, shell: Shel
     assert len(metrics(shell, tmp_path / "b", unseen)) == 1
 
 
+def test_classes_and_weights_of_a_dataset_that_is_read_in_blocks(
+    table: Path, unseen: Path, shell: Shell, tmp_path: Path
+) -> None:
+    words = ["--target-column", "cell", "--weight-column", "reads"]
+    for name, task in (("classes", ["--task", "multiclass"]), ("numbers", [])):
+        column = ["--target-column", "cell" if task else "a", "--weight-column", "reads"]
+        assert shell("encode", table, *column, *task, "-o", tmp_path / f"{name}.h5").code == 0
+    done = shell("train", tmp_path / "classes.h5", "--stream", "-o", tmp_path / "run", *LEARNING)
+    assert done.code == 0, done.err
+    assert metrics(shell, tmp_path / "run", unseen, *words[:2])["cell"]["auroc"]["value"] > 0.8
+    again = ["--task", "multiclass", "--stream", "-o", tmp_path / "x", *QUICK]
+    done = shell("train", tmp_path / "numbers.h5", *again)
+    assert done.code == 2
+    assert "numbers.h5 has no names of classes; encode it with --task multiclass" in done.err
+
+
 def test_what_info_says(runs: dict[str, Path], shell: Shell) -> None:
     facts = {task: json.loads(shell("info", run, "--json").out) for task, run in runs.items()}
     assert {task: each["task"] for task, each in facts.items()} == {task: task for task in runs}

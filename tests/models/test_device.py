@@ -102,3 +102,54 @@ def test_keep_freed_memory_elsewhere(monkeypatch: pytest.MonkeyPatch, platform: 
     monkeypatch.setattr(device.sys, "platform", platform)
     monkeypatch.setattr(device.ctypes, "CDLL", None)  # not to be called
     device.keep_freed_memory()
+
+
+def together(monkeypatch: pytest.MonkeyPatch, *, local_rank: int, local_size: int) -> None:
+    """Pretend that torchrun has started processes."""
+    said = {"RANK": local_rank + 4, "WORLD_SIZE": 8, "LOCAL_RANK": local_rank, "LOCAL_WORLD_SIZE": local_size}
+    for name, value in (said | {"MASTER_ADDR": "host", "MASTER_PORT": 1}).items():
+        monkeypatch.setenv(name, str(value))
+
+
+def test_each_process_has_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, cuda=2)
+    for local_rank in (0, 1):
+        together(monkeypatch, local_rank=local_rank, local_size=2)
+        for name in ("auto", "cuda"):
+            assert device.find(name) == torch.device("cuda", local_rank)
+        assert device.find("cpu") == torch.device("cpu")
+    with pytest.raises(UsageError, match="--device cuda:0: 2 processes need a device each; say cuda"):
+        device.find("cuda:0")
+    together(monkeypatch, local_rank=0, local_size=3)
+    with pytest.raises(DeviceError, match=r"3 processes need a CUDA device each, but there are 2; start fewer"):
+        device.find("auto")
+
+
+def test_processes_share_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        together(monkeypatch, local_rank=0, local_size=1000)
+        device.set_threads(None)
+        assert torch.get_num_threads() == 1
+        device.set_threads(2)
+        assert torch.get_num_threads() == 2
+        assert device.describe(torch.device("cpu")) == "cpu (2 threads; 8 processes)"
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Card 9")
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    device.check_precision("float32", cpu)
+    with pytest.raises(UsageError, match="--precision half: say float32 or bf16"):
+        device.check_precision("half", cuda)
+    with pytest.raises(UsageError, match="--precision bf16 is for CUDA devices; on cpu training is in float32"):
+        device.check_precision("bf16", cpu)
+    for supported in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda supported=supported: supported)
+        if supported:
+            device.check_precision("bf16", cuda)
+        else:
+            with pytest.raises(DeviceError, match="--precision bf16: Card 9 does not have it; leave it out"):
+                device.check_precision("bf16", cuda)

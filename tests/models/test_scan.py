@@ -150,6 +150,40 @@ def test_convolution_path(kernel_size: int, ragged: bool, mean: bool) -> None:
     compare(*random_filters(9, kernel_size), rows, lambda f, t: scan_by_convolution(f, codes, real, threshold=t), mean)
 
 
+def test_winning_windows_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_convolution, "WON_AT_ONCE", 9 * 4 * 11 * 2)  # two sequences
+    rows = random_rows(np.random.default_rng(3), [30, 7, 44, 12, 5])
+    codes, lengths = rectangle(rows)
+    compare(*random_filters(9, 11), rows, lambda f, t: scan_by_convolution(f, codes, lengths, threshold=t), False)
+
+
+@pytest.mark.parametrize("mean", [False, True])
+def test_convolution_under_autocast(mean: bool) -> None:
+    """Scores are rounded to 8 bits; the gradient is that of the windows which win then, in float32."""
+    rows = random_rows(np.random.default_rng(5), [50] * 8)
+    codes, _ = rectangle(rows)
+    filters, threshold = random_filters(6, 8)
+    filters.requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = scan_by_convolution(filters, codes, threshold=threshold if mean else None)
+    exact = scan_by_convolution(filters, codes, threshold=threshold if mean else None)
+    for one, other in zip(rounded, exact, strict=True):
+        if one is not None and other is not None:
+            assert one.dtype == torch.float32
+            torch.testing.assert_close(one, other, rtol=0.02, atol=0.05)
+            assert not torch.equal(one, other)
+    rounded.maximum.sum().backward()  # type: ignore[no-untyped-call]
+    assert filters.grad is not None
+    if not mean:
+        assert (filters.grad.sum(1) == 8).all()  # a base or a quarter of each, at every place of eight windows
+
+
+def test_one_hot_on_the_device() -> None:
+    codes = torch.randint(0, 5, (3, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    hot = scan_convolution.one_hot(codes, torch.float32)
+    assert np.array_equal(hot.numpy(), np.stack([one_hot(row) for row in codes.numpy()]))
+
+
 @WORDS
 @pytest.mark.parametrize("mean", [False, True])
 @pytest.mark.parametrize("width", [1, 127, 128, 129, 300])

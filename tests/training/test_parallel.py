@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqcnn.errors import DeviceError, UsageError
+from seqcnn.errors import DeviceError, TrainingError, UsageError
 from seqcnn.training.parallel import Group, current, joined
 from tests.training import parallel_cases
 from tests.training.parallel_cases import CASES
@@ -78,18 +78,31 @@ def test_one_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert numbers.tolist() == [0, 1, 2]
 
 
+STARTED = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "localhost"}
+"""What torchrun sets, but for the port."""
+
+
+TOGETHER = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "localhost"}
+
+
 def test_devices_that_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with (
-        pytest.raises(DeviceError, match="several processes cannot train on mps together"),
-        joined(torch.device("mps")),
-    ):
+    for name, value in (TOGETHER | {"MASTER_PORT": "29500"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DeviceError, match="several processes cannot train on mps"), joined(torch.device("mps")):
         pass
 
 
 def test_processes_that_do_not_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "no"}.items():
+    for name, value in (TOGETHER | {"MASTER_PORT": "no"}).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(DeviceError, match="the processes do not find each other"), joined(torch.device("cpu")):
         pass
+
+
+def test_a_process_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("[gloo] Connection closed\nby peer")
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", fail)
+    with pytest.raises(TrainingError, match=r"another process has gone, and training with it \(.*closed by peer\)"):
+        Group(0, 2).add_up(torch.zeros(1))
