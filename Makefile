@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: setup demo test test-all lint bench bench-gpu example clean
+.PHONY: setup demo test test-slow test-all lint bench bench-gpu example clean
 
 setup: $(VENV)/.installed
 
@@ -33,6 +33,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-all: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''

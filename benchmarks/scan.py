@@ -186,7 +186,8 @@ def main() -> None:
                 for chrom, length in genome.chroms.items()
             }
             print(
-                f"{size / 1e6:.2f} Mb, both strands, every base, 16 detectors of 24 bp, {THREADS} threads, median of {RUNS}"
+                f"{size / 1e6:.2f} Mb, both strands, every base, 16 detectors of 24 bp, {THREADS} threads, "
+                f"median of {RUNS}"
             )
             scanner = Scanner({"abf1": trained})
             scan(scanner, genome)

@@ -27,7 +27,20 @@ ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICK = ["--epochs", "1", "--members", "1", "--n-filters", "4"]
 """What is added to training."""
-QUICK_SEARCH = ["--epochs", "2", "--trial-epochs", "1", "--trials", "3", "--folds", "2", "--best", "1", "--restarts", "1"]
+QUICK_SEARCH = [
+    "--epochs",
+    "2",
+    "--trial-epochs",
+    "1",
+    "--trials",
+    "3",
+    "--folds",
+    "2",
+    "--best",
+    "1",
+    "--restarts",
+    "1",
+]
 """What is added to calibration."""
 
 FENCE = re.compile(

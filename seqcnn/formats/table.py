@@ -110,9 +110,7 @@ class TableReader:
         values = _numbers([cells[column] for _, cells in rows])
         wrong = np.abs(values) > np.finfo(np.float32).max
         if wrong.any():
-            hint = (
-                "targets are finite numbers; a missing one is empty, NA, nan or '.'; classes need --task multiclass"
-            )
+            hint = "targets are finite numbers; a missing one is empty, NA, nan or '.'; classes need --task multiclass"
             self._refuse(rows, column, wrong, "is not a number", hint)
         return values.astype(np.float32)
 

@@ -28,6 +28,9 @@ SUM_WORD: Final = 3
 BLOCK: Final = 8
 """Windows whose least maximum stands for each of them when bounds are held against it."""
 
+INSIDE_BLOCK: Final = 1 << 11
+"""Windows whose offsets inside are scanned at a time."""
+
 LOWEST: Final = -60
 """What lower bytes are raised to, so that no sum of two leaves a byte."""
 
@@ -76,8 +79,11 @@ class Sliding:
         # Rows that are no windows are infinite, so that no overhang is looked up for their sake.
         rows = np.full(((place.n_blocks + place.reach) * BLOCK, self.width), np.inf, dtype=np.float32)
         best = rows[before : before + n_windows]
-        inside = self._scan_inside(padded[before:], len(codes) - k + 1)
-        np.maximum(slide(np.maximum, inside, self.length - k + 1), np.float32(0), out=best)
+        for first in range(0, n_windows, INSIDE_BLOCK):
+            block = best[first : first + INSIDE_BLOCK]
+            n_offsets = len(block) + self.length - k
+            inside = self._scan_inside(padded[before + first :], n_offsets)
+            torch.relu(torch.from_numpy(slide(np.maximum, inside, self.length - k + 1)), out=torch.from_numpy(block))
         least = self._least(rows, place)
         candidates = self._bounds.find(padded, place, self.length, least)
         n_candidates = sum(map(len, candidates))
@@ -119,22 +125,26 @@ class Sliding:
         candidates: tuple[NDArray[np.intp], NDArray[np.intp]],
     ) -> None:
         """Raise the maxima to the sums of the candidates, (over the left ends, over the right ends)."""
-        n_left, k, width = len(candidates[0]), self.kernel_size, self.width
-        both = np.concatenate(candidates)
+        n_left, width = len(candidates[0]), self.width
+        both = np.concatenate(candidates).astype(np.int32)
         start = both // width
-        column = both - start * width
-        n_groups = -(-k // SUM_WORD)
-        words = _words(padded, SUM_WORD) * np.int32(width)
-        at, row = start.copy(), column.astype(np.int32)
-        at[n_left:] += self.length
-        row[n_left:] += len(self._sums) // 2
+        side = both - start * width  # the detector; over a right end, and `width`
+        side[n_left:] += width
+        # Detector by detector, the parts of the table that are used one after another stay in the cache.
+        order = side.astype(np.uint16).argsort(kind="stable")
+        start, side = start.take(order), side.take(order)
+        column = side % width
+        words = _words(padded, SUM_WORD)
+        at = start + np.where(side < width, 0, self.length)
+        n_groups = -(-self.kernel_size // SUM_WORD)
+        row = side * (n_groups * 5**SUM_WORD)
         indices = np.empty((len(both), n_groups), dtype=np.int32)
         for group in range(n_groups):
             np.add(words[group * SUM_WORD :].take(at), row, out=indices[:, group])
-            row += 5**SUM_WORD * width
+            row += 5**SUM_WORD
         sums = _sum_rows(self._sums, indices)
         ahead = sums.shape[1]
-        needed = np.repeat(least.reshape(-1).take(start // BLOCK * width + column), ahead)
+        needed = least.reshape(-1).take(start // BLOCK * width + column).repeat(ahead)
         above = np.flatnonzero(sums.reshape(-1) > needed)
         event = above // ahead
         column = column.take(event)
@@ -233,18 +243,18 @@ def _inside_table(columns: Columns) -> Tensor:
 def _sum_table(columns: Columns) -> Tensor:
     """Tabulate what a group of a detector's columns adds to its sums as it hangs over the ends of successive windows.
 
-    Shape (2 * n_groups * 5^word * width, k - 1): first for windows from whose left end the detector hangs over, by
+    Shape (2 * width * n_groups * 5^word, k - 1): first for windows from whose left end the detector hangs over, by
     ever more columns, then for those over whose right end it hangs, by ever fewer.
     """
     k, _, width = columns.steps.shape
     letters = np.stack(np.unravel_index(np.arange(5**SUM_WORD), (5,) * SUM_WORD))
-    left, right = np.zeros((2, -(-k // SUM_WORD), 5**SUM_WORD, width, k - 1), dtype=np.float32)
+    left, right = both = np.zeros((2, width, -(-k // SUM_WORD), 5**SUM_WORD, k - 1), dtype=np.float32)
     for column, step in enumerate(columns.steps):
         group, j = divmod(column, SUM_WORD)
-        added = step[letters[j]][:, :, None]
-        left[group, :, :, :column] += added
-        right[group, :, :, column:] += added
-    return torch.from_numpy(np.concatenate([left, right]).reshape(-1, k - 1))
+        added = step[letters[j]].T[:, :, None]
+        left[:, group, :, :column] += added
+        right[:, group, :, column:] += added
+    return torch.from_numpy(both.reshape(-1, k - 1))
 
 
 def _sum_rows(table: Tensor, rows: NDArray[np.int32]) -> NDArray[np.float32]:

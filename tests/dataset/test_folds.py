@@ -164,7 +164,7 @@ def test_chromosomes_are_kept_whole() -> None:
         (CHROMS, 5, "similarity"),  # fewer than twice as many chromosomes as folds
         (["big"] * 30 + CHROMS[30:], 2, "chromosome"),
         (["big"] * 41 + CHROMS[41:], 2, "similarity"),  # one holds more than a fold's share
-        ([""] + CHROMS[1:], 2, "similarity"),
+        (["", *CHROMS[1:]], 2, "similarity"),
         (None, 2, "similarity"),
     ],
 )

@@ -96,9 +96,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
             lines = (
                 _echo(trained, chunk, scores, header=header)
                 if given["echo"]
-                else _lines(
-                    trained, chunk, scores, spread if given["spread"] else None, placed=placed, header=header
-                )
+                else _lines(trained, chunk, scores, spread if given["spread"] else None, placed=placed, header=header)
             )
             text = memoryview(lines.encode())
             while text:  # an unbuffered standard output (PYTHONUNBUFFERED) may take a part only
