@@ -33,7 +33,7 @@ RNACOMPETE = (
     "--alphabet rna --prepare rnacompete --power 0.75 --kernel-size 12 --n-filters 256 --dropout 0 --epochs 6 "
     "--learning-rate 0.005"
 )
-PBM = "--target-column 2 --prepare pbm --kernel-size 12 --epochs 8 --learning-rate 0.003"
+PBM = "--target-column 2 --prepare pbm --kernel-size 12 --n-filters 128 --dropout 0 --epochs 6 --learning-rate 0.005"
 
 
 @dataclass(frozen=True)

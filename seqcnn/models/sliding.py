@@ -83,7 +83,8 @@ class Sliding:
             block = best[first : first + INSIDE_BLOCK]
             n_offsets = len(block) + self.length - k
             inside = self._scan_inside(padded[before + first :], n_offsets)
-            torch.relu(torch.from_numpy(slide(np.maximum, inside, self.length - k + 1)), out=torch.from_numpy(block))
+            largest = torch.from_numpy(slide(np.maximum, inside, self.length - k + 1))
+            torch.clamp(largest, min=0, out=torch.from_numpy(block))
         least = self._least(rows, place)
         candidates = self._bounds.find(padded, place, self.length, least)
         n_candidates = sum(map(len, candidates))

@@ -66,8 +66,7 @@ def _each(task: str, scores: Tensor, wanted: Tensor, class_weight: Tensor | None
         return scores.exp() - wanted * scores
     if task == "multiclass":
         label = wanted.long()
-        own = scores.gather(2, label.expand(len(scores), -1, -1))
-        each = scores.logsumexp(2, keepdim=True) - own
+        each = -scores.log_softmax(2).gather(2, label.expand(len(scores), -1, -1))
         return each if class_weight is None else each * class_weight[label]
     return (scores - wanted).square()
 

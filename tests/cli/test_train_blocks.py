@@ -100,14 +100,14 @@ def test_what_is_not_read_in_blocks_whatever_its_size(
     [
         (["{table}"], "--stream reads one encoded dataset; make one: seqcnn encode DATA -o DATA.h5"),
         (["{data}", "{data}"], "--stream reads one encoded dataset"),
-        (["{data}", "--folds", "3"], "--stream goes with neither --folds nor --negatives"),
-        (["{data}", "--negatives", "dinucleotide"], "--stream goes with neither --folds nor --negatives"),
+        (["{data}", "--folds", "3"], "--stream goes with none of --folds, --negatives and --prepare"),
+        (["{data}", "--negatives", "dinucleotide"], "--stream goes with none of --folds, --negatives and --prepare"),
         (["{data}", "--split-file", "{table}"], "--split-file needs all examples in memory: say --in-memory"),
         (["{data}", "--valid-chroms", "chr1"], "a split by chromosome needs regions"),
         (["{data}", "--kernel-size", "60"], "the longest sequence has 50 bp, less than a filter (60 bp)"),
         (["{data}", "--task", "multiclass"], "classes"),
         (["{data}", "--target-column", "bound"], "--target-column is for tables"),
-        (["{data}", "--alphabet", "rna"], "dna"),
+        (["{data}", "--alphabet", "rna"], "holds DNA, but is to be read as RNA"),
     ],
 )
 def test_what_cannot_be(

@@ -27,6 +27,7 @@ Examples:
   seqcnn train probes.tsv --task regression --target-column intensity -o run/
   seqcnn train data.h5 --folds 5 -o run/
   seqcnn train data.h5 --preset deepbind -o run/
+  seqcnn train data.h5 -o run/ --resume
 
 The output folder holds model.safetensors, history.tsv (one line an epoch), metrics.json (validation and
 test, with 95% intervals) and run.json (options, inputs, counts)."""

@@ -27,6 +27,9 @@ POOLINGS: Final = ("max", "max-average")
 WINDOWS_AT_ONCE: Final = 1 << 13
 """Windows of a run whose features are held at a time."""
 
+QUICK: Final = 1 << 11
+"""Windows whose hidden layers are held at a time where rounding does not matter."""
+
 OFFSETS_PER_BASE: Final = 30
 """Offsets of detectors whose scan takes as long as all windows that begin at one base of a run: see `score_windows`."""
 
@@ -213,15 +216,15 @@ class Model(network.Network):
 
     def _quick_head(self, features: Tensor, members: slice) -> Tensor:
         """Do what :meth:`_head` does for predictions, in single precision."""
-        scores = []
-        for member, x in zip(range(self.settings.n_members)[members], features, strict=True):
-            n, strands, _ = x.shape
-            x = x.reshape(n * strands, -1)
-            if self.settings.hidden:
-                x = torch.addmm(self.hidden_bias[member], x, self.hidden_weight[member]).relu_()
-            each = torch.addmm(self.output_bias[member], x, self.output_weight[member]).view(n, strands, -1)
-            scores.append(torch.maximum(each[:, 0], each[:, 1]) if strands == 2 else each[:, 0])
-        return torch.stack(scores)
+        m, n, strands, _ = features.shape
+        scores = torch.empty(m, n * strands, self.settings.n_targets)
+        for i, member in enumerate(range(self.settings.n_members)[members]):
+            for x, out in zip(features[i].split(QUICK), scores[i].split(QUICK * strands), strict=True):
+                x = x.reshape(len(out), -1)
+                if self.settings.hidden:
+                    x = torch.addmm(self.hidden_bias[member], x, self.hidden_weight[member]).relu_()
+                torch.addmm(self.output_bias[member], x, self.output_weight[member], out=out)
+        return scores.view(m, n, strands, -1).amax(2)
 
     @staticmethod
     def _scan(filters: Tensor, inputs: Inputs, threshold: Tensor | None) -> tuple[Tensor, Tensor | None]:
