@@ -48,9 +48,11 @@ class Watch:
         if self.progress is None:
             self._context = self.report.progress(self.what or "training", total * self.epochs)
             self.progress = self._context.__enter__()
+        # Of a GPU's losses the work would have to wait.
+        loss = f", loss {float(losses.mean()):.3f}" if losses.device.type == "cpu" else ""
         self.progress.to(
             self.epoch * total + done,
-            f"{self.what}{'  ' * bool(self.what)}epoch {self.epoch + 1}/{self.epochs}, loss {float(losses.mean()):.3f}",
+            f"{self.what}{'  ' * bool(self.what)}epoch {self.epoch + 1}/{self.epochs}{loss}",
         )
 
     def on_epoch(self, epoch: Epoch) -> None:

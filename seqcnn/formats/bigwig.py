@@ -143,7 +143,11 @@ class BigWig:
         for begin, end in ((0, first), (first, last), (last, len(values))):
             if begin == end:
                 continue
-            records = body if begin == first else self._single(start, begin, end, len(values), last_span, values)
+            records = (
+                body
+                if (begin, end) == (first, last)
+                else self._single(start, begin, end, len(values), last_span, values)
+            )
             self._count(records)
             self._pass_on(records)
 

@@ -21,7 +21,7 @@ from seqcnn.models.predict import member_scores
 from seqcnn.sequence.alphabet import N_CODE, reverse_complement
 from seqcnn.sequence.ragged import Ragged
 
-PIECE: Final = 1 << 16
+PIECE: Final = 1 << 17
 """Windows scored at a time."""
 
 

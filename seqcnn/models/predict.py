@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -61,6 +62,15 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
+    elif device.type == "cuda":
+        stream = torch.cuda.current_stream(device)  # what is scored may have been changed there just now
+
+        def on_stream(rows: slice | NDArray[np.intp]) -> None:
+            with torch.cuda.stream(stream):
+                score(rows)
+
+        with ThreadPoolExecutor(2) as pool:  # one brings a batch together while the other waits for the device
+            list(pool.map(on_stream, batches))
     else:
         for rows in batches:
             score(rows)

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,7 +27,7 @@ SUM_WORD: Final = 3
 BLOCK: Final = 8
 """Windows whose least maximum stands for each of them when bounds are held against it."""
 
-INSIDE_BLOCK: Final = 1 << 11
+INSIDE_BLOCK: Final = 1 << 12
 """Windows whose offsets inside are scanned at a time."""
 
 LOWEST: Final = -60
@@ -77,7 +76,8 @@ class Sliding:
         after = 2 * BLOCK + k + BOUND_WORD
         padded = np.pad(codes, (before, after), constant_values=N_CODE)
         # Rows that are no windows are infinite, so that no overhang is looked up for their sake.
-        rows = np.full(((place.n_blocks + place.reach) * BLOCK, self.width), np.inf, dtype=np.float32)
+        rows = np.empty(((place.n_blocks + place.reach) * BLOCK, self.width), dtype=np.float32)
+        rows[:before] = rows[before + n_windows :] = np.inf
         best = rows[before : before + n_windows]
         for first in range(0, n_windows, INSIDE_BLOCK):
             block = best[first : first + INSIDE_BLOCK]
@@ -97,7 +97,7 @@ class Sliding:
     def _scan_inside(self, padded: NDArray[np.uint8], n: int) -> NDArray[np.float32]:
         """Return the scores at the first n offsets, shape (n, width)."""
         n_groups = len(self._inside) // 5**INSIDE_WORD
-        words = _words(padded[: n + n_groups * INSIDE_WORD], INSIDE_WORD)
+        words = _words(padded[: n + n_groups * INSIDE_WORD], INSIDE_WORD).astype(np.int32)
         rows = np.empty((n, n_groups), dtype=np.int32)
         for group in range(n_groups):
             at = words[group * INSIDE_WORD : group * INSIDE_WORD + n]
@@ -135,7 +135,7 @@ class Sliding:
         order = side.astype(np.uint16).argsort(kind="stable")
         start, side = start.take(order), side.take(order)
         column = side % width
-        words = _words(padded, SUM_WORD)
+        words = _words(padded, SUM_WORD).astype(np.int32)
         at = start + np.where(side < width, 0, self.length)
         n_groups = -(-self.kernel_size // SUM_WORD)
         row = side * (n_groups * 5**SUM_WORD)
@@ -268,11 +268,12 @@ def _sum_rows(table: Tensor, rows: NDArray[np.int32]) -> NDArray[np.float32]:
     return sums
 
 
-def _words(codes: NDArray[np.uint8], word: int) -> NDArray[np.int32]:
+def _words(codes: NDArray[np.uint8], word: int) -> NDArray[np.int16]:
     """Return the number of the word that begins at each base, shape (n - word + 1,)."""
-    letters = as_strided(codes, (word, len(codes) - word + 1), codes.strides * 2)
-    words: NDArray[np.int32] = letters[0].astype(np.int32)
-    for more in letters[1:]:
+    letters = codes.astype(np.int16)
+    n = len(codes) - word + 1
+    words = letters[:n].copy()
+    for j in range(1, word):
         words *= 5
-        words += more
+        words += letters[j : j + n]
     return words

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,14 @@ WORDS += ["--kernel-size", 9, "--best", 2, "--threads", 1, "--batch-size", 32, "
 STEPS = 6 * 2 * 2 + 3 * 3
 """Of the fits, and of the final one."""
 FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "run.json"}
+
+
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """Hear SIGINT also where the tests were started with it ignored, as in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -24,10 +24,10 @@ from seqcnn.models.scan_convolution import convolve_with_average, scan_by_convol
 
 POOLINGS: Final = ("max", "max-average")
 
-WINDOWS_AT_ONCE: Final = 1 << 13
+WINDOWS_AT_ONCE: Final = 1 << 15
 """Windows of a run whose features are held at a time."""
 
-QUICK: Final = 1 << 11
+QUICK: Final = 1 << 12
 """Windows whose hidden layers are held at a time where rounding does not matter."""
 
 OFFSETS_PER_BASE: Final = 30
@@ -219,7 +219,8 @@ class Model(network.Network):
         m, n, strands, _ = features.shape
         scores = torch.empty(m, n * strands, self.settings.n_targets)
         for i, member in enumerate(range(self.settings.n_members)[members]):
-            for x, out in zip(features[i].split(QUICK), scores[i].split(QUICK * strands), strict=True):
+            parts = zip(features[i].split(QUICK), scores[i].split(QUICK * strands), strict=True)  # type: ignore[no-untyped-call]
+            for x, out in parts:
                 x = x.reshape(len(out), -1)
                 if self.settings.hidden:
                     x = torch.addmm(self.hidden_bias[member], x, self.hidden_weight[member]).relu_()
