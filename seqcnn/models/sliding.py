@@ -30,6 +30,12 @@ BLOCK: Final = 8
 INSIDE_BLOCK: Final = 1 << 12
 """Windows whose offsets inside are scanned at a time."""
 
+SUMS_AT_ONCE: Final = 1 << 13
+"""Candidates looked up at a time."""
+
+VECTOR: Final = 8
+"""Numbers that the machine adds at once; rows of whole vectors are added faster."""
+
 LOWEST: Final = -60
 """What lower bytes are raised to, so that no sum of two leaves a byte."""
 
@@ -133,13 +139,25 @@ class Sliding:
         side[n_left:] += width
         # Detector by detector, the parts of the table that are used one after another stay in the cache.
         order = side.astype(np.uint16).argsort(kind="stable")
-        start, side = start.take(order), side.take(order)
-        column = side % width
         words = _words(padded, SUM_WORD).astype(np.int32)
-        at = start + np.where(side < width, 0, self.length)
-        n_groups = -(-self.kernel_size // SUM_WORD)
+        for first in range(0, len(order), SUMS_AT_ONCE):
+            some = order[first : first + SUMS_AT_ONCE]
+            self._raise_some(rows, words, least, start.take(some), side.take(some))
+
+    def _raise_some(
+        self,
+        rows: NDArray[np.float32],
+        words: NDArray[np.int32],
+        least: NDArray[np.float32],
+        start: NDArray[np.int32],
+        side: NDArray[np.int32],
+    ) -> None:
+        """Raise the maxima to the sums of some candidates."""
+        width, n_groups = self.width, -(-self.kernel_size // SUM_WORD)
+        column = side % width
+        at = start + (side >= width) * np.int32(self.length)
         row = side * (n_groups * 5**SUM_WORD)
-        indices = np.empty((len(both), n_groups), dtype=np.int32)
+        indices = np.empty((len(start), n_groups), dtype=np.int32)
         for group in range(n_groups):
             np.add(words[group * SUM_WORD :].take(at), row, out=indices[:, group])
             row += 5**SUM_WORD
@@ -244,18 +262,21 @@ def _inside_table(columns: Columns) -> Tensor:
 def _sum_table(columns: Columns) -> Tensor:
     """Tabulate what a group of a detector's columns adds to its sums as it hangs over the ends of successive windows.
 
-    Shape (2 * width * n_groups * 5^word, k - 1): first for windows from whose left end the detector hangs over, by
-    ever more columns, then for those over whose right end it hangs, by ever fewer.
+    Shape (2 * width * n_groups * 5^word, k - 1 or more): first for windows from whose left end the detector hangs over,
+    by ever more columns, then for those over whose right end it hangs, by ever fewer. Rows are filled up to whole
+    vectors with what is never large.
     """
     k, _, width = columns.steps.shape
     letters = np.stack(np.unravel_index(np.arange(5**SUM_WORD), (5,) * SUM_WORD))
-    left, right = both = np.zeros((2, width, -(-k // SUM_WORD), 5**SUM_WORD, k - 1), dtype=np.float32)
+    both = np.zeros((2, width, -(-k // SUM_WORD), 5**SUM_WORD, -(-(k - 1) // VECTOR) * VECTOR), dtype=np.float32)
+    left, right = both
     for column, step in enumerate(columns.steps):
         group, j = divmod(column, SUM_WORD)
         added = step[letters[j]].T[:, :, None]
         left[:, group, :, :column] += added
-        right[:, group, :, column:] += added
-    return torch.from_numpy(both.reshape(-1, k - 1))
+        right[:, group, :, column : k - 1] += added
+    both[:, :, 0, :, k - 1 :] = -1e30
+    return torch.from_numpy(both.reshape(-1, both.shape[-1]))
 
 
 def _sum_rows(table: Tensor, rows: NDArray[np.int32]) -> NDArray[np.float32]:
