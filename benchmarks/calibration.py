@@ -79,7 +79,9 @@ def cut(examples: Examples, steps: int, batch_size: int) -> tuple[Examples, int]
     return examples.take(np.sort(rows)), epochs
 
 
-def calibrate(base: TrainOptions, examples: Examples, steps: int, usual: Any) -> tuple[float, int]:
+def calibrate(
+    base: TrainOptions, examples: Examples, steps: int, usual: Any, device: torch.device = CPU
+) -> tuple[float, int]:
     """Return the time of all trials, and the steps of each."""
     folds = assign_folds(examples, FOLDS, both_strands=True, seed=1)[0]
     trained = len(examples) * (FOLDS - 1) // FOLDS
@@ -97,7 +99,7 @@ def calibrate(base: TrainOptions, examples: Examples, steps: int, usual: Any) ->
     )
     began = time.perf_counter()
     for piece in pieces(draw_trials(options, base), options):
-        run_piece(piece, base, options, examples, folds, task="binary", both_strands=True, device=CPU)
+        run_piece(piece, base, options, examples, folds, task="binary", both_strands=True, device=device)
     return time.perf_counter() - began, epochs * math.ceil(trained / base.batch_size)
 
 

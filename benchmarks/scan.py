@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import resource
 import statistics
 import subprocess
 import sys
@@ -48,8 +47,19 @@ def run(*words: object) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
+def run_measured(*words: object) -> tuple[float, float]:
+    """Run a command; return its seconds and its largest memory, MB."""
+    code = "import resource, sys; from seqcnn.cli.main import run; run(sys.argv[1:]); "
+    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    began = time.perf_counter()
+    command = [sys.executable, "-c", code, *map(str, words), "--quiet"]
+    memory = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return time.perf_counter() - began, memory
+
+
 def train(folder: Path, genome: Path, out: Path) -> None:
     words = ["train", folder / "peaks" / "Abf1_CX.bed", "--genome", genome, "--length", LENGTH, "--negatives", "gc"]
+    words += ["--negatives-ratio", 10]  # most of a genome is not bound
     words += ["--test-chroms", ",".join(HELD_OUT.values()), "--n-filters", 16, "--kernel-size", 24, "--members", 1]
     run(*words, "--threads", THREADS, "-o", out)
 
@@ -203,11 +213,13 @@ def main() -> None:
             print(f"{'seqcnn, published window rule':<40}{window:>8.2f} Mb/s          (bar: 2 Mb/s)")
             print(f"{'plain conv1d, sliding maximum':<40}{theirs:>8.2f} Mb/s          (nothing at the windows' ends)")
             track = Path(name) / "track.bw"
-            began = time.perf_counter()
-            run("scan", model, fasta, "-o", track, "--threads", THREADS)
-            seconds = time.perf_counter() - began
-            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            seconds, memory = run_measured("scan", model, fasta, "-o", track, "--threads", THREADS)
             print(f"seqcnn scan -o track.bw: {seconds:.1f} s in all, start-up included, at most {memory:.0f} MB")
+            _, memory = run_measured(
+                "scan", model, fasta, "-o", track, "--threads", THREADS, "--chroms", "chrI", "--force"
+            )
+            print(f"the same of chrI alone, {genome.chroms['chrI'] / 1e6:.2f} Mb: at most {memory:.0f} MB")
+            run("scan", model, fasta, "-o", track, "--threads", THREADS, "--force")
             print(check_windows(network, track, chroms))
             if not given.skip_peaks:
                 rank_peaks(Scanner({"abf1": trained}), genome, given.folder, given.motifs, chroms)
