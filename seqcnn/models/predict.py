@@ -57,8 +57,8 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
         part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
         out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
 
-    letters = WINDOW_BATCH_LETTERS if network.rule == "window" else None
-    batches = list(_batches(sequences.lengths, batch_size, letters))
+    most = WINDOW_BATCH_LETTERS if network.rule == "window" else BATCH_LETTERS
+    batches = list(_batches(sequences.lengths, batch_size, _even_share(sequences.lengths, most)))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
@@ -77,13 +77,20 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     return out
 
 
-def _batches(
-    lengths: NDArray[np.int64], batch_size: int | None, letters: int | None = None
-) -> Iterator[slice | NDArray[np.intp]]:
+def _even_share(lengths: NDArray[np.int64], most: int) -> int:
+    """Return how many letters a batch may have, so that each thread gets as many batches as the others."""
+    total, n_threads = int(lengths.sum()), torch.get_num_threads()
+    n_batches = -(-total // most)
+    if n_batches <= 1:
+        return most
+    n_batches = -(-n_batches // n_threads) * n_threads
+    return min(most, total // n_batches + int(lengths.max()))
+
+
+def _batches(lengths: NDArray[np.int64], batch_size: int | None, letters: int) -> Iterator[slice | NDArray[np.intp]]:
     """Yield the rows of each batch, neighbours in length together."""
     if not len(lengths):
         return
-    letters = letters or BATCH_LETTERS
     order = None if lengths.min() == lengths.max() else np.argsort(lengths, kind="stable")
     start = 0
     while start < len(lengths):
