@@ -59,6 +59,12 @@ def taken_over() -> Iterator[int]:
             torch.set_num_threads(n_threads)
 
 
+def only_one() -> None:
+    """Let operations of this process run on one thread each, from now on."""
+    torch.set_num_threads(1)
+    _libraries().limit(limits=1)
+
+
 def count() -> int:
     """Return how many threads :func:`run` uses now."""
     return _workers
