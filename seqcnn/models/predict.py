@@ -77,6 +77,18 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     return out
 
 
+@torch.inference_mode()
+def scores_alone(network: Network, sequences: Ragged) -> NDArray[np.float32]:
+    """Return the scores of :func:`member_scores`, computed in this thread alone; no sequence may be empty."""
+    settings = network.settings
+    out = np.empty((settings.n_members, len(sequences), settings.n_targets), dtype=np.float32)
+    by_windows = network.rule == "window"
+    for rows in _batches(sequences.lengths, None, WINDOW_BATCH_LETTERS if by_windows else None):
+        part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
+        out[:, rows] = network.score_by_windows(part) if by_windows else network.score(part)
+    return out
+
+
 def _batches(
     lengths: NDArray[np.int64], batch_size: int | None, letters: int | None = None
 ) -> Iterator[slice | NDArray[np.intp]]:
