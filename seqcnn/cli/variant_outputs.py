@@ -289,7 +289,7 @@ def _fasta(scored: Scored) -> bytes:
             window = f"{row[0].decode()}:{first + 1}-{first + len(sites.windows[i])}"
             changed = decode(sites.windows[i][sites.left[i] : sites.left[i] + sites.removed[i]]) or "-"
             to = decode(sites.alt[i]) or "-"
-            name = f"{row[0].decode()}:{int(scored.alleles.start[allele]) + 1}:{changed}>{to}"
+            name = f"{row[0].decode()}:{int(scored.alleles.start[allele]) + 1}:{changed}:{to}"
             text = "".join(
                 f">{name}:{which} {window} {row[2].decode('utf-8', 'replace')}\n{decode(letters)}\n"
                 for which, letters in (("ref", sites.windows[i]), ("alt", alternates[i]))

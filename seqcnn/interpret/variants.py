@@ -300,7 +300,8 @@ class VariantScorer:
         chrom = np.fromiter(map(number.__getitem__, records.chrom), dtype=np.int64, count=len(records.chrom))
         inside = np.zeros(len(chrom), dtype=np.bool_)
         for region in self.regions:
-            wanted = self._genome_name(region.chrom.encode()) or region.chrom
+            found, _ = reconcile([region.chrom], self.genome.chroms)
+            wanted = found.get(region.chrom, region.chrom)
             same = np.array([(self._genome_name(name) or name.decode("utf-8", "replace")) == wanted for name in names])
             overlap = (records.start < region.stop) & (records.start + records.ref_length > region.start)
             inside |= same[chrom] & overlap if len(names) else False
