@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, NamedTuple, Self
@@ -258,15 +258,15 @@ def _places(scored: Scored, lines: Sequence[bytes]) -> Places:
     records = scored.records
     offset = np.cumsum([0, *map(len, lines)], dtype=np.int64)[:-1] + np.arange(len(lines))
     end = records.start + records.ref_length
-    for i, row in enumerate(records.fields):
-        if b"<" in row[4]:
-            end[i] = max(int(end[i]), _declared_end(row[7]))
+    if b"<" in b"".join(records.alt):
+        for i, row in enumerate(records.fields):
+            if b"<" in row[4]:
+                end[i] = max(int(end[i]), _declared_end(row[7]))
     runs, first = [], 0
-    chrom = records.chrom
-    for i in range(1, len(chrom) + 1):
-        if i == len(chrom) or chrom[i] != chrom[first]:
-            runs.append((chrom[first], first, i))
-            first = i
+    for chrom, same in groupby(records.chrom):
+        n = sum(1 for _ in same)
+        runs.append((chrom, first, first + n))
+        first += n
     return Places(runs, records.start, end, offset)
 
 

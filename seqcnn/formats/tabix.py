@@ -97,12 +97,12 @@ class TabixIndex:
         top = int(last.max())
         if len(known) <= top:
             known = np.append(known, np.zeros(max(top + 1, 2 * len(known)) - len(known), dtype=np.uint64))
-        for begin, a, b in zip(begins[::-1].tolist(), first[::-1].tolist(), last[::-1].tolist(), strict=True):
-            if a == b:
-                known[a] = known[a] if 0 < known[a] < begin else begin
-            else:
-                part = known[a : b + 1]
-                part[(part == 0) | (part > begin)] = begin
+        stretch, row = np.unique(first, return_index=True)
+        known[stretch] = np.where(known[stretch] == 0, begins[row], known[stretch])
+        long = np.flatnonzero(last > first)
+        for begin, a, b in zip(begins[long].tolist(), first[long].tolist(), last[long].tolist(), strict=True):
+            part = known[a : b + 1]
+            part[(part == 0) | (part > begin)] = begin
         self._linear[chrom] = known
 
     def write(self, path: str | PathLike[str]) -> None:

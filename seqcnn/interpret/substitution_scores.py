@@ -45,6 +45,7 @@ class SubstitutionScorer:
         self.threshold = network.threshold.detach().flatten().repeat(self.strands)
         self.tables = [build_table(part, WORD) for part in filters.split(SLICE)]  # type: ignore[no-untyped-call]
         self.n_groups = -(-self.kernel_size // WORD)
+        self.group = torch.arange(self.n_groups, dtype=torch.int32)
         self.head = Head(network)
 
     @torch.inference_mode()
@@ -68,18 +69,19 @@ class SubstitutionScorer:
         n, k = len(codes), self.kernel_size
         width, n_windows = len(self.threshold), codes.shape[1] + k - 1
         maxima = torch.empty(2, n, width)
+        beyond = self.n_groups * WORD - k
+        padded = np.pad(codes, ((0, 0), (k - 1, k - 1 + beyond)), constant_values=N_CODE)
+        local = padded[:, column : column + 2 * k - 1 + beyond].copy()
+        local[:, k - 1] = alt
+        words, changed = self._words(padded), self._words(local)
         rows_at_once = max(1, BLOCK_BYTES // (4 * n_windows * min(width, SLICE)))
-        given, new = torch.from_numpy(np.ascontiguousarray(codes)), torch.from_numpy(np.array(alt))
         for start in range(0, n, rows_at_once):
             block = slice(start, start + rows_at_once)
-            padded = functional.pad(given[block], (k - 1, k - 1), value=N_CODE)
-            local = padded[:, column : column + 2 * k - 1].clone()
-            local[:, k - 1] = new[block]
-            rows, changed = self._table_rows(padded), self._table_rows(local)
+            rows, local_rows = self._table_rows(words[block], n_windows), self._table_rows(changed[block], k)
             left = 0
             for table in self.tables:
                 columns = slice(left, left + table.shape[1])
-                self._pool(table, rows, changed, column, maxima[:, block, columns])
+                self._pool(table, rows, local_rows, column, maxima[:, block, columns])
                 left = columns.stop
         features = functional.relu(maxima.view(2 * n, width) - self.threshold)
         scores = self.head.base(features.view(2 * n, self.strands, self.n_members, -1)).best.numpy()
@@ -101,16 +103,17 @@ class SubstitutionScorer:
             torch.maximum(best, outside, out=best)
         out[0], out[1] = reference, best
 
-    def _table_rows(self, codes: Tensor) -> Tensor:
-        """Return the table rows of the windows within rows of codes, shape (n, n_windows, n_groups), int32."""
-        n, length = codes.shape
-        padded = functional.pad(codes, (0, self.n_groups * WORD - self.kernel_size), value=N_CODE).to(torch.int32)
-        width = padded.shape[1] - WORD + 1
-        words = padded[:, :width].clone()
-        for j in range(1, WORD):
-            words.mul_(5).add_(padded[:, j : width + j])
-        words.mul_(self.n_groups)
-        rows = torch.empty(n, length - self.kernel_size + 1, self.n_groups, dtype=torch.int32)
-        group = torch.arange(self.n_groups, dtype=torch.int32)
-        torch.add(words.as_strided(rows.shape, (width, 1, WORD)), group, out=rows)
-        return rows
+    def _words(self, codes: NDArray[np.uint8]) -> Tensor:
+        """Return the number of the word at each base, times the groups, shape (n, length - 3), int32."""
+        pairs = codes[:, :-1] * np.uint8(5) + codes[:, 1:]
+        words = pairs[:, :-2].astype(np.int32)
+        words *= 25
+        words += pairs[:, 2:]
+        words *= self.n_groups
+        return torch.from_numpy(words)
+
+    def _table_rows(self, words: Tensor, n_windows: int) -> Tensor:
+        """Return the table rows of windows, shape (n, n_windows, n_groups), int32."""
+        rows = torch.empty(len(words), n_windows, self.n_groups, dtype=torch.int32)
+        every = words.as_strided(rows.shape, (words.stride(0), 1, WORD), words.storage_offset())
+        return torch.add(every, self.group, out=rows)
