@@ -56,17 +56,17 @@ def main() -> None:
             folder = Path(name)
             _, chosen = write_promoter(table[table.Element == element], folder)
             source = data / "deepbind_models" / "params" / f"{model}.txt"
-            files = {each: str(folder / each) for each in ("model.safetensors", "scored.tsv")}
+            model_file, scored_file = str(folder / "model.safetensors"), str(folder / "scored.tsv")
+            vcf, fasta = str(folder / "substitutions.vcf"), str(folder / "promoter.fa")
+            options = ["--genome", fasta, "--rule", "whole", "--length", str(LENGTH), "-o", scored_file]
             commands = [
-                ["import", "deepbind", str(source), "-o", files["model.safetensors"]],
-                ["variants", files["model.safetensors"], str(folder / "substitutions.vcf")]
-                + ["--genome", str(folder / "promoter.fa"), "--rule", "whole", "--length", str(LENGTH)]
-                + ["-o", files["scored.tsv"]],
+                ["import", "deepbind", str(source), "-o", model_file],
+                ["variants", model_file, vcf, *options],
             ]
             for command in commands:
                 if run([*command, "--quiet"]):
                     raise SystemExit(f"seqcnn {command[0]} failed")
-            scored = pd.read_csv(files["scored.tsv"], sep="\t", na_values=".")
+            scored = pd.read_csv(scored_file, sep="\t", na_values=".")
         r = pearsonr(scored.SEQCNN_DELTA.to_numpy(), chosen.Coefficient.to_numpy()).statistic
         print(f"{element:<10}{protein:<7}{model:<12}{len(scored):>5} substitutions, Pearson {r:.3f} (bar: {bar})")
 

@@ -124,7 +124,10 @@ def main() -> None:
         for n in (N, LARGE) if given.large else (N,):
             make_vcf(vcf, codes, n)
             peak, seconds = measure(*arguments, "--quiet", "--force")
-            print(f"  peak memory {peak:.0f} MB for {n:,} (bar: {BAR_MB}), {n / seconds:,.0f} /s with start-up", flush=True)
+            print(
+                f"  peak memory {peak:.0f} MB for {n:,} (bar: {BAR_MB}), {n / seconds:,.0f} /s with start-up",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from seqcnn.formats.bgzf import BLOCK_BYTES, END, pack
 from seqcnn.formats.output import atomic_path
 from seqcnn.formats.tabix import TabixIndex
 from seqcnn.formats.vcf_records import SAID, Reason
-from seqcnn.interpret.variants import STATISTICS, Field, Scored
+from seqcnn.interpret.allele_scores import STATISTICS, Field
+from seqcnn.interpret.variants import Scored
 from seqcnn.sequence.alphabet import decode
 
 FORMATS: Final = {

@@ -2,85 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcnn.dataset.chromosomes import reconcile
-from seqcnn.errors import InputError, UsageError
+from seqcnn.errors import InputError
 from seqcnn.formats.genome import Genome
 from seqcnn.formats.vcf import Block
 from seqcnn.formats.vcf_records import Alleles, Reason, Records, Region, find_alleles, split
-from seqcnn.interpret.definitions import express
-from seqcnn.interpret.substitution_scores import SubstitutionScorer, suits
+from seqcnn.interpret.allele_scores import STATISTICS, AlleleScorer, Field, VariantOptions
 from seqcnn.interpret.variant_null import Null
-from seqcnn.interpret.variant_windows import Sites, cut_sites, flanks
-from seqcnn.models.architectures import collection
+from seqcnn.interpret.variant_windows import Sites, cut_sites
 from seqcnn.models.modelfile import Model
-from seqcnn.models.network import Network
-from seqcnn.models.predict import scores_alone
-from seqcnn.models.tasks import RESPONSES
 from seqcnn.sequence.alphabet import ENCODE_TABLE, N_CODE
-from seqcnn.sequence.ragged import Ragged, concatenate, offsets_of
+from seqcnn.sequence.ragged import Ragged, offsets_of
 
 Floats = NDArray[np.float64]
-
-SUMMARIES: Final[dict[str, Callable[..., Floats]]] = {"mean": np.mean, "median": np.median, "min": np.min, "max": np.max}
-STATISTICS: Final = ("REF", "ALT", "DELTA", "LOGODDS", "SD", "P", "Z")
-MISMATCHES: Final = ("skip", "warn", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class VariantOptions:
-    """How variants are scored.
-
-    Parameters
-    ----------
-    length : int or None
-        Of the windows, bp; None for each model's own.
-    summary : str
-        Of the members of an ensemble, one of :data:`SUMMARIES`; of each statistic by itself.
-    ref_mismatch : str
-        What is done where REF is not what the genome has, one of :data:`MISMATCHES`; "warn": REF is put in the genome.
-    longest : int
-        Most letters of REF or ALT.
-    null_size : int
-        Random variants of each kind; 0 for no p and z.
-    prefix : str
-        Of the names of fields.
-    seed : int
-    """
-
-    length: int | None = None
-    summary: str = "mean"
-    ref_mismatch: str = "skip"
-    longest: int = 10_000
-    null_size: int = 2000
-    prefix: str = "SEQCNN"
-    seed: int = 0
-
-
-class Field(NamedTuple):
-    """A column of the results.
-
-    Parameters
-    ----------
-    name : str
-    description : str
-    target, statistic : int
-        Where it is in the scores.
-    """
-
-    name: str
-    description: str
-    target: int
-    statistic: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +43,6 @@ class Scored:
     alleles: Alleles
     values: Floats
     sequences: list[tuple[Sites, NDArray[np.intp]]] = field(default_factory=list)
-
-
-class _Part(NamedTuple):
-    """A network, what its columns are the scores of, and the bases that it sees on either side."""
-
-    network: Network
-    model: Model
-    rows: tuple[int, ...]
-    by_member: bool
-    around: tuple[int, int]
-    fast: SubstitutionScorer | None
 
 
 class VariantScorer:
@@ -156,7 +87,7 @@ class VariantScorer:
         keep_sequences: bool = False,
     ) -> None:
         self.options = options = options or VariantOptions()
-        _check(options)
+        self.alleles = AlleleScorer(models, options)
         self.genome, self.path, self.keep_sequences = genome, path, keep_sequences
         self.regions = tuple(regions)
         self.counts: Counter[str] = Counter()
@@ -164,25 +95,22 @@ class VariantScorer:
         self._lock = threading.Lock()
         self._contigs = list(contigs)
         self._names, self.note = reconcile(contigs, genome.chroms, "the VCF")
-        self._parts: list[_Part] = []
-        self.targets: list[tuple[str, Model]] = []
-        for label, model in models.items():
-            self._add(label, model, several=len(models) > 1)
-        self.around = tuple(max(part.around[i] for part in self._parts) for i in (0, 1))
-        self.ensemble = any(part.network.settings.n_members > 1 and not part.by_member for part in self._parts)
-        self.fields = self._make_fields()
-        both = all(part.network.settings.both_strands for part in self._parts)
         self._null = None
         if options.null_size:
             self._null = Null(
                 genome,
                 genome.chroms,
-                lambda sites: self._statistics(sites)[:, STATISTICS.index("DELTA")],
-                (self.around[0], self.around[1]),
+                self.alleles.changes,
+                self.alleles.around,
                 options.null_size,
-                both_strands=both,
+                both_strands=self.alleles.both_strands,
                 seed=options.seed,
             )
+
+    @property
+    def fields(self) -> list[Field]:
+        """The columns of the results."""
+        return self.alleles.fields
 
     def prepare(self) -> int:
         """Score random substitutions now; return how many there are of each kind, at least."""
@@ -202,13 +130,12 @@ class VariantScorer:
         records = self._in_regions(split(block, self.path))
         alleles = find_alleles(records, self.options.longest)
         chrom = self._place(records, alleles)
-        values = np.full((len(self.targets), len(STATISTICS), len(alleles)), np.nan)
+        values = np.full((len(self.alleles.targets), len(STATISTICS), len(alleles)), np.nan)
         kept: list[tuple[Sites, NDArray[np.intp]]] = []
         for rows in self._groups(records, alleles, chrom):
             of_rows = chrom[alleles.record[rows]]
-            sites = cut_sites(
-                self.genome, of_rows, alleles.start[rows], alleles.stop[rows], alleles.alt.take(rows), self._around
-            )
+            start, stop, alt = alleles.start[rows], alleles.stop[rows], alleles.alt.take(rows)
+            sites = cut_sites(self.genome, of_rows, start, stop, alt, self.alleles.around)
             right = self._check_reference(records, alleles, rows, sites, of_rows)
             if not right.all():
                 rows, sites = rows[right], sites.take(np.flatnonzero(right))
@@ -219,59 +146,6 @@ class VariantScorer:
         self._count(records, alleles)
         columns = [values[each.target, each.statistic] for each in self.fields]
         return Scored(records, alleles, np.stack(columns, axis=1), kept)
-
-    @property
-    def _around(self) -> tuple[int, int]:
-        return self.around[0], self.around[1]
-
-    def _add(self, label: str, model: Model, *, several: bool) -> None:
-        """Add a model's networks and targets."""
-        network, first = model.network, len(self.targets)
-        many = len(model.target_names) > 1
-        for name in model.target_names:
-            self.targets.append(("_".join([label] * several + [name] * many), model))
-        groups: list[tuple[Network, list[int]]] = [(network, list(range(len(model.target_names))))]
-        by_member = isinstance(network, collection.Model)
-        if isinstance(network, collection.Model):
-            groups = [(group, targets) for group, targets in network.take(range(len(model.target_names)))]
-        for each, targets in groups:
-            around = _around(each, model, label, self.options.length)
-            fast = SubstitutionScorer(each) if suits(each) else None  # type: ignore[arg-type]
-            rows = tuple(first + target for target in targets)
-            self._parts.append(_Part(each, model, rows, by_member, around, fast))
-
-    def _make_fields(self) -> list[Field]:
-        """Return the columns of the results."""
-        options, summary = self.options, self.options.summary
-        of = f"{summary} over members" if self.ensemble else ""
-        said = {
-            "REF": "score of the reference allele",
-            "ALT": "score of the alternate allele",
-            "DELTA": "change of the score, alternate less reference",
-            "LOGODDS": "change of the log-odds of binding, natural logarithm",
-            "SD": "standard deviation of the change over members",
-            "P": f"two-sided p of the change among up to {options.null_size} random variants of the kind in shuffled "
-            "sequence",
-            "Z": "change in standard deviations of those random variants, from their mean",
-        }
-        fields, names = [], set()
-        for target, (label, model) in enumerate(self.targets):
-            suffix = re.sub(r"[^0-9A-Za-z_.]", "_", label)
-            while suffix in names:
-                suffix += "_"
-            names.add(suffix)
-            members = model.network.settings.n_members
-            for i, statistic in enumerate(STATISTICS):
-                if statistic in ("P", "Z") and not options.null_size:
-                    continue
-                if (statistic == "LOGODDS" and RESPONSES.get(model.task) != "probability") or (
-                    statistic == "SD" and members == 1
-                ):
-                    continue
-                text = said[statistic] + (f", {of}" if of and members > 1 and i < 4 else "")
-                name = "_".join([options.prefix, statistic, *([suffix] if suffix else [])])
-                fields.append(Field(name, f"{label}: {text}" if label else text, target, i))
-        return fields
 
     def _place(self, records: Records, alleles: Alleles) -> NDArray[np.object_]:
         """Return the genome's chromosome of each record; alleles that have no place there get their reason."""
@@ -326,7 +200,7 @@ class VariantScorer:
         size = np.fromiter(map(sizes.__getitem__, names), dtype=np.int64, count=len(rows))
         start, stop = alleles.start[rows], alleles.stop[rows]
         even = (stop - start == 1) & (alleles.alt.lengths[rows] == 1)
-        even &= (start >= self.around[0]) & (stop + self.around[1] <= size)
+        even &= (start >= self.alleles.around[0]) & (stop + self.alleles.around[1] <= size)
         return [part for part in (rows[even], rows[~even]) if len(part)]
 
     def _check_reference(
@@ -383,29 +257,12 @@ class VariantScorer:
 
     def _judged(self, sites: Sites) -> Floats:
         """Return all statistics, shape (n_targets, n_statistics, n)."""
-        values = self._statistics(sites)
+        values = self.alleles.statistics(sites)
         if self._null is not None:
             change = values[:, STATISTICS.index("DELTA")]
             p, z = STATISTICS.index("P"), STATISTICS.index("Z")
             values[:, p], values[:, z] = self._null.judge(sites, change)
         return values
-
-    def _statistics(self, sites: Sites) -> Floats:
-        """Return the statistics of the scores alone, shape (n_targets, n_statistics, n)."""
-        out = np.full((len(self.targets), len(STATISTICS), len(sites)), np.nan)
-        summarise = SUMMARIES[self.options.summary]
-        for part in self._parts:
-            reference, alternate = _score(part, sites.cut(*part.around))
-            change = alternate - reference
-            kinds: list[NDArray[np.floating[Any]]] = [reference, alternate, change]
-            if RESPONSES.get(part.model.task) == "probability":
-                kinds.append(express("log-odds", part.model.task, reference, change))
-            rows = list(part.rows)
-            for i, each in enumerate(kinds):
-                out[rows, i] = each[:, :, 0] if part.by_member else summarise(each, axis=0).T
-            if not part.by_member and len(change) > 1:
-                out[rows, STATISTICS.index("SD")] = change.std(0).T
-        return out
 
     def _count(self, records: Records, alleles: Alleles) -> None:
         """Add to the counts."""
@@ -415,42 +272,3 @@ class VariantScorer:
             self.counts["alleles"] += len(alleles)
             for reason in Reason:
                 self.counts[reason.name] += int(found[reason])
-
-
-def _score(part: _Part, sites: Sites) -> tuple[Floats, Floats]:
-    """Return the scores of both alleles, each of shape (n_members, n, n_targets)."""
-    column = sites.column
-    if part.fast is not None and column is not None:
-        square = sites.windows.data.reshape(len(sites), -1)
-        reference, alternate = part.fast.score(square, column, sites.alt.data)
-        return reference.astype(np.float64), alternate.astype(np.float64)
-    both = concatenate([sites.windows, sites.alternates()])
-    there = both.lengths > 0
-    settings = part.network.settings
-    scores = np.full((settings.n_members, len(both), settings.n_targets), np.nan)
-    if there.any():
-        scores[:, there] = scores_alone(part.network, both.take(there))
-    return scores[:, : len(sites)], scores[:, len(sites) :]
-
-
-def _around(network: Network, model: Model, label: str, length: int | None) -> tuple[int, int]:
-    """Return how many bases a network sees on either side of what changes."""
-    detector = network.detector_length
-    if length is None and network.rule == "window" and detector is not None:
-        return detector - 1, detector - 1
-    length = length or model.length
-    if length is None:
-        raise UsageError(f"{label} was trained on sequences as they are: say how long windows are with --length")
-    return flanks(length)
-
-
-def _check(options: VariantOptions) -> None:
-    """Raise UsageError if options are not as they must be."""
-    if options.summary not in SUMMARIES:
-        raise UsageError(f"unknown summary {options.summary!r}; there are: {', '.join(SUMMARIES)}")
-    if options.ref_mismatch not in MISMATCHES:
-        raise UsageError(f"unknown way {options.ref_mismatch!r}; there are: {', '.join(MISMATCHES)}")
-    if not re.fullmatch(r"[A-Za-z_][0-9A-Za-z_.]*", options.prefix):
-        raise UsageError(f"prefix {options.prefix!r}: a letter or _, then letters, digits, _ or . make a field's name")
-    if options.null_size < 0 or options.longest < 1 or (options.length is not None and options.length < 1):
-        raise UsageError("lengths are 1 or more, and the size of the null 0 or more")

@@ -26,7 +26,7 @@ HEAD = [
     "##contig=<ID=chr1,length=8000>",
     "##contig=<ID=chr2,length=8000>",
     "##contig=<ID=chr3,length=8000>",
-    "##odd line of a tool=kept \"as\" it is",
+    '##odd line of a tool=kept "as" it is',
 ]
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 FEW = ["--null-size", "50", "--threads", "1"]
@@ -272,7 +272,7 @@ def test_a_reference_that_differs(
     runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, genome: dict[str, str]
 ) -> None:
     text = genome["chr2"]
-    there, wrong, new = (["ACGT"[("ACGT".index(text[999]) + i) % 4] for i in range(3)])
+    there, wrong, new = ["ACGT"[("ACGT".index(text[999]) + i) % 4] for i in range(3)]
     rows: list[Row] = [("chr2", 1000, wrong, new), ("chr2", 1100, text[1099:1101].lower(), text[1099].lower())]
     rows += [("chr2", 1000, "N", new), ("chr2", 1000, wrong + text[1000:1003], wrong)]
     vcf = write_vcf(tmp_path / "in.vcf", rows)
@@ -312,9 +312,7 @@ def test_shards_put_together_are_the_whole(
     assert "".join(parts) == (tmp_path / f"all.{suffix}").read_text()
 
 
-def test_regions_choose_records(
-    runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, variety: list[Row]
-) -> None:
+def test_regions_choose_records(runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, variety: list[Row]) -> None:
     vcf = write_vcf(tmp_path / "in.vcf", variety)
     given = [runs.regions, vcf, "--genome", inputs.genome, *FEW]
     assert shell("variants", *given, "-o", tmp_path / "all.vcf").code == 0
@@ -486,7 +484,7 @@ def test_sequences_are_those_of_bcftools_consensus(
     pairs = list(fasta_pairs(tmp_path / "used.fa"))
     assert len(pairs) == len(rows)
     for i, (row, (window, reference, alternate)) in enumerate(zip(rows, pairs, strict=True)):
-        one = write_vcf(tmp_path / f"{i}.vcf", [row], ["##fileformat=VCFv4.2", "##contig=<ID=%s>" % row[0]])
+        one = write_vcf(tmp_path / f"{i}.vcf", [row], ["##fileformat=VCFv4.2", f"##contig=<ID={row[0]}>"])
         one.write_text(one.read_text().replace("q10;s50", "PASS").replace("AC=1", "."))
         subprocess.run(["bgzip", one], check=True)
         subprocess.run(["bcftools", "index", f"{one}.gz"], check=True)

@@ -119,7 +119,8 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     from seqcnn.formats.output import check_output
     from seqcnn.formats.vcf import Vcf
     from seqcnn.formats.vcf_records import parse_region
-    from seqcnn.interpret.variants import VariantOptions, VariantScorer
+    from seqcnn.interpret.allele_scores import VariantOptions
+    from seqcnn.interpret.variants import VariantScorer
     from seqcnn.models import device as devices
 
     report = options_given.reporter(given)
@@ -205,8 +206,8 @@ def _between(blocks: Iterator[Block], first: int, last: int) -> Iterator[Block]:
 
 def _announce(report: Reporter, scorer: VariantScorer) -> None:
     """Say what is done."""
-    n, around = len(scorer.targets), scorer.around
-    what = scorer.targets[0][1].target_names[0] if n == 1 else f"{n} targets"
+    n, around = len(scorer.alleles.targets), scorer.alleles.around
+    what = scorer.alleles.targets[0][1].target_names[0] if n == 1 else f"{n} targets"
     report.say(f"{what}: {around[0]} bases before the letters that change, {around[1]} after")
     if scorer.options.null_size:
         smallest = scorer.prepare()
