@@ -54,11 +54,10 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
 
     @torch.inference_mode()
     def score(rows: slice | NDArray[np.intp]) -> None:
-        part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
-        out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
+        _score_rows(network, sequences, rows, out)
 
-    most = WINDOW_BATCH_LETTERS if network.rule == "window" else BATCH_LETTERS
-    batches = list(_batches(sequences.lengths, batch_size, _even_share(sequences.lengths, most)))
+    most = _even_share(sequences.lengths, _most_letters(network))
+    batches = list(_batches(sequences.lengths, batch_size, most))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
@@ -75,6 +74,25 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
         for rows in batches:
             score(rows)
     return out
+
+
+def _most_letters(network: Network) -> int:
+    return WINDOW_BATCH_LETTERS if network.rule == "window" else BATCH_LETTERS
+
+
+@torch.inference_mode()
+def scores_alone(network: Network, sequences: Ragged) -> NDArray[np.float32]:
+    """Return the scores of :func:`member_scores`, computed in this thread alone; no sequence may be empty."""
+    settings = network.settings
+    out = np.empty((settings.n_members, len(sequences), settings.n_targets), dtype=np.float32)
+    for rows in _batches(sequences.lengths, None, _most_letters(network)):
+        _score_rows(network, sequences, rows, out)
+    return out
+
+
+def _score_rows(network: Network, sequences: Ragged, rows: slice | NDArray[np.intp], out: NDArray[np.float32]) -> None:
+    part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
+    out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
 
 
 def _even_share(lengths: NDArray[np.int64], most: int) -> int:
