@@ -1,0 +1,142 @@
+"""What motif discovery gives, whatever the method: a motif, where it is from, its sites, and what is measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcnn.formats.motif import Motif
+from seqcnn.interpret.comparison import Match
+
+KEPT: Final = "kept"
+"""Status of a motif that counts; any other status is the reason why it is listed only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """Where a motif lies in sequences.
+
+    Parameters
+    ----------
+    sequence : ndarray of int64, shape (n_sites,)
+        Row of the sequence, 0-based, ascending.
+    start : ndarray of int64, shape (n_sites,)
+        First base on the sequence as it was given, 0-based, whatever the strand; negative where a site begins before
+        its sequence.
+    minus : ndarray of bool, shape (n_sites,)
+        The motif lies on the reverse complement.
+    score : ndarray of float32, shape (n_sites,)
+    width : int
+        Of every site, bp: that of the motif.
+    """
+
+    sequence: NDArray[np.int64]
+    start: NDArray[np.int64]
+    minus: NDArray[np.bool_]
+    score: NDArray[np.float32]
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.sequence)
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is measured of a motif; None where there is nothing to measure it by.
+
+    Parameters
+    ----------
+    n_sites : int
+        Sites the motif was made of.
+    in_positives, in_negatives : float, optional
+        Share of positive (of negative) sequences that have a site.
+    auroc : float, optional
+        Of the motif alone: each sequence's best score (activation, not rectified) against the labels.
+    central_p : float, optional
+        Probability that as many sites lie near the centre by chance, in the best of all centred regions, adjusted for
+        their number.
+    central_width : int, optional
+        Width of that region, bp.
+    silenced_score : float, optional
+        Change of the mean score of positives (of all sequences where there are no labels) without the motif.
+    silenced_gap : float, optional
+        Change of the difference between the mean scores of positives and of negatives.
+    silenced_auroc : float, optional
+        Change of the model's AUROC.
+    inserted_score : float, optional
+        Change of the mean score when the consensus is put into shuffled sequences.
+    """
+
+    n_sites: int = 0
+    in_positives: float | None = None
+    in_negatives: float | None = None
+    auroc: float | None = None
+    central_p: float | None = None
+    central_width: int | None = None
+    silenced_score: float | None = None
+    silenced_gap: float | None = None
+    silenced_auroc: float | None = None
+    inserted_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMotif:
+    """A motif that a model has learned.
+
+    Parameters
+    ----------
+    motif : Motif
+        Named as in files, such as ``filter_12``, in ensembles ``m0_filter_12``; with counts, nsites and background. A
+        filter without a single site has uniform probabilities.
+    source : str
+        What it was made of, in words: ``filter 12``, ``filters 3, 12``, ``contributions``.
+    status : str
+        :data:`KEPT`, or why it is listed only: ``dead: never fires``.
+    member : int, optional
+        Which network of an ensemble it is from; None if of all.
+    filters : sequence of int
+        Filters of that member that it was made of, 0-based; none if it is not of filters.
+    sites : Sites, optional
+        None where they were written to a file as they were found.
+    measures : Measures
+    matches : sequence of Match
+        Known motifs that are like it, the best first.
+    """
+
+    motif: Motif
+    source: str
+    status: str = KEPT
+    member: int | None = None
+    filters: Sequence[int] = ()
+    sites: Sites | None = None
+    measures: Measures = field(default_factory=Measures)
+    matches: Sequence[Match] = ()
+
+    @property
+    def name(self) -> str:
+        """The motif's name."""
+        return self.motif.name
+
+    @property
+    def kept(self) -> bool:
+        """Whether it counts."""
+        return self.status == KEPT
+
+    @property
+    def effect(self) -> float:
+        """How much the model loses without it: what motifs are ordered by, the largest first.
+
+        The loss of the difference between the mean scores of positives and negatives; without labels the size of the
+        change of the mean score; without either, the size of the change when it is put in; 0 if nothing was measured.
+        """
+        measured = self.measures
+        if measured.silenced_gap is not None:
+            return -measured.silenced_gap
+        for change in (measured.silenced_score, measured.inserted_score):
+            if change is not None:
+                return abs(change)
+        return 0.0
