@@ -64,7 +64,8 @@ class Measures:
     silenced_score : float, optional
         Change of the mean score of positives (of all sequences where there are no labels) without the motif.
     silenced_gap : float, optional
-        Change of the difference between the mean scores of positives and of negatives.
+        Change of the difference between the mean scores of positives and of negatives, or, where no negatives are
+        known, of dinucleotide shuffles.
     silenced_auroc : float, optional
         Change of the model's AUROC.
     inserted_score : float, optional
@@ -96,10 +97,8 @@ class FoundMotif:
         What it was made of, in words: ``filter 12``, ``filters 3, 12``, ``contributions``.
     status : str
         :data:`KEPT`, or why it is listed only: ``dead: never fires``.
-    member : int, optional
-        Which network of an ensemble it is from; None if of all.
-    filters : sequence of int
-        Filters of that member that it was made of, 0-based; none if it is not of filters.
+    detectors : sequence of (int, int)
+        Member and filter, 0-based, of all filters that it was made of; none if it is not of filters.
     sites : Sites, optional
         None where they were written to a file as they were found.
     measures : Measures
@@ -110,8 +109,7 @@ class FoundMotif:
     motif: Motif
     source: str
     status: str = KEPT
-    member: int | None = None
-    filters: Sequence[int] = ()
+    detectors: Sequence[tuple[int, int]] = ()
     sites: Sites | None = None
     measures: Measures = field(default_factory=Measures)
     matches: Sequence[Match] = ()
@@ -130,8 +128,8 @@ class FoundMotif:
     def effect(self) -> float:
         """How much the model loses without it: what motifs are ordered by, the largest first.
 
-        The loss of the difference between the mean scores of positives and negatives; without labels the size of the
-        change of the mean score; without either, the size of the change when it is put in; 0 if nothing was measured.
+        The loss of the difference between the mean scores of positives and negatives when it is silenced; where that
+        was not measured, the size of the change of the mean score, or of that when it is put in; else 0.
         """
         measured = self.measures
         if measured.silenced_gap is not None:

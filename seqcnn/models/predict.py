@@ -58,7 +58,7 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
         out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
 
     letters = WINDOW_BATCH_LETTERS if network.rule == "window" else None
-    batches = list(_batches(sequences.lengths, batch_size, letters))
+    batches = list(batches_of(sequences.lengths, batch_size, letters))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
@@ -77,7 +77,7 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     return out
 
 
-def _batches(
+def batches_of(
     lengths: NDArray[np.int64], batch_size: int | None, letters: int | None = None
 ) -> Iterator[slice | NDArray[np.intp]]:
     """Yield the rows of each batch, neighbours in length together."""
