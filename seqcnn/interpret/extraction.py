@@ -166,7 +166,8 @@ class Extraction:
             if self.options.rule == "best":
                 row, column = np.nonzero(best.activation > level)
                 at = row, column
-                fired = Fired(row, column, best.start[at], best.minus[at], best.activation[at])
+                start = best.start[at].astype(np.int64)
+                fired = Fired(row, column, start, best.minus[at], best.activation[at])
             else:
                 fired = group.above(sequences, level)
             found.append(fired._replace(filter=fired.filter + left))
@@ -226,7 +227,7 @@ class Extraction:
             if len(arrays) > 11:
                 windows = Windows(arrays[11].astype(object), arrays[12], arrays[13], arrays[14])
             used = labels == 1 if self.labelled else np.ones(len(labels), dtype=bool)
-            kept = Fired(*(column[counts] for column in fired))
+            kept = fired.take(counts)
             yield Block(first, sequences, names, labels, weights, windows, used, kept)
             first += len(sequences)
 

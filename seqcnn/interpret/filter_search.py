@@ -19,7 +19,7 @@ from seqcnn.interpret.extraction import Block, Extraction, ExtractionOptions
 from seqcnn.interpret.filter_motifs import MotifOptions, Placed, SiteCounts, make_motifs, sites_of
 from seqcnn.interpret.found_motifs import KEPT, FoundMotif, Sites
 from seqcnn.interpret.merging import cluster, merge
-from seqcnn.interpret.motif_effects import make_contrast, put_in, without_filters
+from seqcnn.interpret.motif_effects import Contrast, make_contrast, put_in, without_filters
 from seqcnn.interpret.sequence_sample import SequenceSample
 from seqcnn.interpret.spool import Spool
 from seqcnn.models.architectures import collection
@@ -139,7 +139,7 @@ class FilterSearch:
         ordered[:n_kept] = put_in(ordered[:n_kept], network, contrast)
         return self._measured(ordered)
 
-    def _contrast(self):  # type: ignore[no-untyped-def]
+    def _contrast(self) -> Contrast:
         """Return the sequences that effects are measured on."""
         labelled, samples, options = self.extraction.labelled, self._samples, self.options
         positives = samples[1 if labelled else None].sequences
