@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from seqcnn.formats.motif import Motif
 from seqcnn.interpret.comparison import Match
+from seqcnn.sequence.ragged import Ragged
+from seqcnn.sequence.windows import Windows
 
 KEPT: Final = "kept"
 """Status of a motif that counts; any other status is the reason why it is listed only."""
@@ -42,6 +44,26 @@ class Sites:
 
     def __len__(self) -> int:
         return len(self.sequence)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedSites:
+    """Sites of motifs, and the sequences that they lie in.
+
+    Parameters
+    ----------
+    names, lengths : Ragged, ndarray of int64
+        Of the sequences.
+    windows : Windows or None
+        Where the sequences are from.
+    sites : sequence of (int, Sites)
+        Number of a motif, and its sites in these sequences.
+    """
+
+    names: Ragged
+    lengths: NDArray[np.int64]
+    windows: Windows | None
+    sites: Sequence[tuple[int, Sites]]
 
 
 @dataclass(frozen=True, slots=True)
