@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqcnn.errors import UsageError
 from seqcnn.formats.motif import Motif
 from seqcnn.interpret.central import CentralBias
-from seqcnn.interpret.extraction import Block, Extraction
+from seqcnn.interpret.extraction import Block, Extraction, runs_of
 from seqcnn.interpret.found_motifs import KEPT, FoundMotif, Measures, Sites
 
 
@@ -134,9 +134,8 @@ def sites_of(block: Block, places: Sequence[Placed], kernel_size: NDArray[np.int
     """
     fired = block.fired
     order = np.argsort(fired.filter, kind="stable")
-    present, bounds = np.unique(fired.filter[order], return_index=True)
     parts: dict[int, list[Sites]] = {}
-    for column, begin, end in zip(present.tolist(), bounds.tolist(), [*bounds[1:].tolist(), len(order)], strict=True):
+    for column, begin, end in runs_of(fired.filter[order]):
         place = places[column]
         rows = order[begin:end]
         minus = fired.minus[rows] != place.reverse

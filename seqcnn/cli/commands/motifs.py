@@ -51,9 +51,9 @@ Examples:
 )
 @options.option(
     "--weights",
-    type=click.Choice(["activation", "none"]),
-    default="activation",
-    help="What a window counts: in proportion to its activation, or each 1.",
+    type=click.Choice(["none", "activation"]),
+    default="none",
+    help="What a window counts: each 1, or in proportion to its activation.",
 )
 @options.option(
     "--trim",
