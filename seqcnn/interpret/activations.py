@@ -50,7 +50,7 @@ class Fired(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Best:
-    """The best window of every filter in every sequence, the first of those that tie, the given strand before the other.
+    """The best window of every filter in every sequence; of those that tie the first, the given strand first.
 
     Parameters
     ----------

@@ -128,7 +128,7 @@ class Extraction:
         self._largest = {True: np.zeros(width, np.float32), False: np.zeros(width, np.float32)}
         self._bases = np.zeros(5, dtype=np.int64)
         self.n_sequences = self.n_positives = self.n_negatives = 0
-        self._other_labels = False
+        self._any_labels = self._other_labels = False
 
     def take(self, examples: Examples, labels: NDArray[np.float32] | None) -> None:
         """Scan sequences; none may be empty.
@@ -140,6 +140,7 @@ class Extraction:
             What :attr:`labelled` says of them; NaN where there is none.
         """
         known = np.full(len(examples), np.nan, np.float32) if labels is None else labels.astype(np.float32)
+        self._any_labels |= bool((~np.isnan(known)).any())
         self._other_labels |= bool((~np.isnan(known) & (known != 0) & (known != 1)).any())
         positive = known == 1
         fired = self._scan(examples.sequences, known, positive)
@@ -160,8 +161,8 @@ class Extraction:
                 part = best.activation[rows]
                 if len(part):
                     np.maximum(self._largest[used][columns], part.max(0), out=self._largest[used][columns])
-            # Of positives alone, if there are labels, of all otherwise: the lower of the two keeps what either needs.
-            level = self.options.share * self._largest[bool(self.n_positives or positive.any())][columns]
+            # No higher than it will be at the end: the largest activation grows, and all sequences may come to count.
+            level = self.options.share * self._largest[self._any_labels][columns]
             if self.options.rule == "best":
                 row, column = np.nonzero(best.activation > level)
                 at = row, column
