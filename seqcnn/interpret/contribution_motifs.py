@@ -43,22 +43,52 @@ class ContributionMotif:
         return replace(self, found=replace(self.found, motif=replace(self.found.motif, name=name)))
 
 
-def trimmed(pattern: Pattern, profiles: Profiles, share: float) -> tuple[Seqlets, slice]:
-    """Cut off the flanking columns whose bases contribute less than a share of what they do in the best one.
+@dataclass(frozen=True, slots=True, eq=False)
+class Counting:
+    """How sites become a motif.
+
+    Parameters
+    ----------
+    share, trim, pseudocount : float
+    alphabet : {"dna", "rna"}
+        As in :class:`seqcnn.interpret.contributions.ContributionOptions`.
+    background : ndarray of float64, shape (4,)
+        Frequencies of A C G T/U.
+    """
+
+    share: float
+    trim: float
+    pseudocount: float
+    background: NDArray[np.float64]
+    alphabet: str
+
+    def motif(self, codes: NDArray[np.uint8]) -> Motif:
+        """Count the bases of windows, shape (n, width)."""
+        counts = np.stack([np.count_nonzero(codes == base, axis=0) for base in range(4)]).astype(np.float64)
+        about = {"pseudocount": self.pseudocount, "background": self.background, "alphabet": self.alphabet}
+        empty = counts.sum(0) == 0  # every window ends before
+        counts[:, empty] = self.background[:, None]
+        return Motif.from_counts("pattern", counts, nsites=float(len(codes)), **about)  # type: ignore[arg-type]
+
+
+def solid_columns(pattern: Pattern, profiles: Profiles, counting: Counting) -> tuple[slice, bool]:
+    """Find the columns that are left of a pattern when its flanks are cut off.
 
     Returns
     -------
-    seqlets : Seqlets
-        The sites.
     columns : slice
-        What is left of the pattern.
+        From the first to the last in which the bases contribute enough and that have enough information; by
+        contribution alone if none has.
+    informative : bool
+        Whether any has.
     """
-    width = pattern.contributions.shape[1]
-    values, codes = profiles.windows(pattern.seqlets, width)
+    values, codes = profiles.windows(pattern.seqlets, pattern.contributions.shape[1])
     heights = np.abs(own_contributions(values, codes).sum(1).mean(0, dtype=np.float64))
-    solid = np.flatnonzero(heights >= share * heights.max())
-    columns = slice(int(solid[0]), int(solid[-1]) + 1)
-    return moved_to(pattern.seqlets, columns, width), columns
+    contributes = heights >= counting.share * heights.max()
+    informs = counting.motif(codes).information(counting.background) >= counting.trim
+    both = contributes & informs
+    solid = np.flatnonzero(both if both.any() else contributes)
+    return slice(int(solid[0]), int(solid[-1]) + 1), bool(both.any())
 
 
 def moved_to(seqlets: Seqlets, columns: slice, width: int) -> Seqlets:
@@ -68,14 +98,7 @@ def moved_to(seqlets: Seqlets, columns: slice, width: int) -> Seqlets:
 
 
 def make_motif(
-    sites: Seqlets,
-    width: int,
-    profiles: Profiles,
-    *,
-    pseudocount: float,
-    background: NDArray[np.float64],
-    alphabet: str,
-    labelled: bool,
+    sites: Seqlets, width: int, profiles: Profiles, counting: Counting, *, labelled: bool
 ) -> ContributionMotif:
     """Count the bases of the sites, and measure how the sites lie.
 
@@ -85,23 +108,12 @@ def make_motif(
         Windows of `width` bp.
     width : int
     profiles : Profiles
-    pseudocount : float
-        As in :meth:`seqcnn.formats.motif.Motif.from_counts`.
-    background : ndarray of float64, shape (4,)
-    alphabet : {"dna", "rna"}
+    counting : Counting
     labelled : bool
         The sequences of the profiles are positives.
     """
     values, codes = profiles.windows(sites, width)
-    counts = np.stack([np.count_nonzero(codes == base, axis=0) for base in range(4)]).astype(np.float64)
-    motif = Motif.from_counts(
-        "pattern",
-        counts,
-        pseudocount=pseudocount,
-        background=background,
-        alphabet=alphabet,
-        nsites=float(len(sites)),
-    )
+    motif = counting.motif(codes)
     order = np.lexsort((sites.start, sites.sequence))
     ordered = sites.take(order)
     score = ordered.score.astype(np.float32)

@@ -18,10 +18,11 @@ from seqcnn.dataset.reading import Tally
 from seqcnn.errors import InputError, UsageError
 from seqcnn.interpret.contribution_motifs import (
     ContributionMotif,
+    Counting,
     change_without,
     make_motif,
     moved_to,
-    trimmed,
+    solid_columns,
 )
 from seqcnn.interpret.found_motifs import KEPT, FoundMotif
 from seqcnn.interpret.seqlet_patterns import ClusterOptions, Pattern, about_their_middle, assign, find_patterns
@@ -50,8 +51,10 @@ class ContributionOptions:
         Sequences that are looked at; of more, so many at random, or the best-scored where there are no labels.
     min_sites : int
         A motif of fewer seqlets is weak.
-    trim : float
+    share : float
         Flanking positions are cut off where the bases contribute less than this share of what they do at the best one.
+    trim : float
+        So are those with less information against the background, bits.
     pseudocount : float
         Sum of what is added to the four counts of a position, in the proportions of the background.
     alphabet : {"dna", "rna"}
@@ -68,7 +71,8 @@ class ContributionOptions:
     fdr: float = 0.2
     most_sequences: int = 2000
     min_sites: int = 20
-    trim: float = 0.1
+    share: float = 0.1
+    trim: float = 0.25
     pseudocount: float = 1.0
     alphabet: str = "dna"
     target: int = 0
@@ -76,8 +80,10 @@ class ContributionOptions:
     def __post_init__(self) -> None:
         if not 0 < self.fdr < 1:
             raise UsageError(f"the false discovery rate must be above 0 and below 1: {self.fdr:g}")
-        if not 0 <= self.trim < 1:
-            raise UsageError(f"the share of the largest contribution must be at least 0 and below 1: {self.trim:g}")
+        if not 0 <= self.share <= 1:
+            raise UsageError(f"the share of the largest contribution must be 0 to 1: {self.share:g}")
+        if not 0 <= self.trim <= 2:
+            raise UsageError(f"positions are trimmed below 0 to 2 bits, not {self.trim:g}")
         if self.pseudocount < 0:
             raise UsageError(f"the pseudocount must not be negative: {self.pseudocount:g}")
         for name, value in (("sequences", self.most_sequences), ("sites", self.min_sites)):
@@ -257,17 +263,11 @@ def _count(
 
 def _made(looked: _Looked, pattern: Pattern, in_shuffled: Pattern, options: ContributionOptions) -> ContributionMotif:
     """Make a motif of a pattern, of which there are some sites in shuffled sequences too."""
-    sites, columns = trimmed(pattern, looked.real, options.trim)
+    counting = Counting(options.share, options.trim, options.pseudocount, looked.background, options.alphabet)
+    columns, informative = solid_columns(pattern, looked.real, counting)
     width, whole = columns.stop - columns.start, pattern.contributions.shape[1]
-    motif = make_motif(
-        sites,
-        width,
-        looked.real,
-        pseudocount=options.pseudocount,
-        background=looked.background,
-        alphabet=options.alphabet,
-        labelled=looked.labelled,
-    )
+    sites = moved_to(pattern.seqlets, columns, whole)
+    motif = make_motif(sites, width, looked.real, counting, labelled=looked.labelled)
     up, down = (
         change_without(looked.network, each.sequences, there, width, options.target)
         for each, there in ((looked.real, sites), (looked.shuffled, moved_to(in_shuffled.seqlets, columns, whole)))
@@ -275,7 +275,9 @@ def _made(looked: _Looked, pattern: Pattern, in_shuffled: Pattern, options: Cont
     found = motif.found
     assert found.sites is not None
     n = len(sites)
-    status = KEPT if n >= options.min_sites else f"weak: {n} sites, fewer than {options.min_sites}"
+    status = KEPT if informative else f"weak: no position with {options.trim:g} bits"
+    if n < options.min_sites:
+        status = f"weak: {n} sites, fewer than {options.min_sites}"
     measures = replace(found.measures, silenced_score=up, silenced_gap=up - down)
     where = replace(found.sites, sequence=looked.rows[found.sites.sequence].astype(np.int64))
     return replace(motif, found=replace(found, status=status, measures=measures, sites=where))

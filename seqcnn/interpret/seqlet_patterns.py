@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.errors import UsageError
 from seqcnn.interpret.seqlet_similarity import align, similarities
 from seqcnn.interpret.seqlets import Profiles, Seqlets
 
@@ -40,6 +41,11 @@ class ClusterOptions:
     most : int
         Seqlets that are clustered; of more, so many at random.
     seed : int
+
+    Raises
+    ------
+    UsageError
+        If a number is out of its range.
     """
 
     core: int = 21
@@ -48,6 +54,17 @@ class ClusterOptions:
     merge: float = 0.8
     most: int = 2000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 4 <= self.core <= 200:
+            raise UsageError(f"a seqlet must be 4 to 200 bp wide, not {self.core}")
+        if not 0 <= self.flank <= 100:
+            raise UsageError(f"the flanks of a seqlet must be 0 to 100 bp wide, not {self.flank}")
+        for name, value in (("seqlets", self.similarity), ("patterns", self.merge)):
+            if not 0 < value <= 1:
+                raise UsageError(f"the similarity of {name} must be above 0 and at most 1: {value:g}")
+        if self.most < SEED_SIZE:
+            raise UsageError(f"the number of seqlets must be at least {SEED_SIZE}: {self.most}")
 
     @property
     def width(self) -> int:

@@ -81,7 +81,7 @@ def similarities(windows: Floats, least_overlap: int, *, both_strands: bool) -> 
         result[first : first + len(block), first:] = best
         result[first:, first : first + len(block)] = best.T
     np.fill_diagonal(result, 1)
-    return np.minimum(result, 1)
+    return np.minimum(np.maximum(result, result.T), 1)  # rounding makes the two halves differ
 
 
 def _products(
