@@ -135,7 +135,7 @@ def one_set(
     simulate(planted, given.positives, rng, folder / "positives.fa")
     seconds = 0.0
     if not (folder / "run" / "model.safetensors").exists():
-        seconds = run("train", folder / "positives.fa", "-o", folder / "run", "--seed", "1", "--quiet")
+        seconds = run("train", folder / "positives.fa", "-o", folder / "run", "--seed", "1", "--quiet", "--force")
     how = ["--method", "contributions"] if given.method == "contributions" else ["--merge"]
     out = folder / given.method
     found_in = run(

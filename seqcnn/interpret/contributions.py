@@ -134,8 +134,8 @@ def discover(
     sequences : Ragged
         Codes.
     labels : ndarray, shape (n,), optional
-        1 for positives and 0 for negatives: positives that score above 0 are looked at. Other numbers: sequences that
-        are above the median in both label and score. NaN is no label. Without any label: the best-scored sequences.
+        1 for positives and 0 for negatives: positives that score above 0 are looked at. Other numbers: sequences at or
+        above the median in both label and score. NaN is no label. Without any label: the best-scored sequences.
     options : ContributionOptions
     tally : Tally, optional
         Gets the counts of what was looked at and left out.
@@ -196,26 +196,27 @@ def chosen_sequences(
 ) -> NDArray[np.intp]:
     """Return which sequences are looked at, in ascending order; see :func:`discover`."""
     there = ~np.isnan(scores)
-    what = "the best-scored sequences"
+    what = "sequences with a letter"
     if labels is not None:
         there &= ~np.isnan(labels)
         if np.isin(labels[there], (0, 1)).all():
             right, what = (labels == 1) & (scores > 0), "positives that the model is right about"
         else:
-            what = "sequences above the median in label and score"
+            what = "sequences from the median up in label and score"
             right = (labels >= np.median(labels[there])) & (scores >= np.median(scores[there]))
         there &= right
     rows = np.flatnonzero(there)
     if not len(rows):
         hint = "motifs of contributions are made of those that the model is right about" if labels is not None else None
-        raise InputError(f"there are no {what.removeprefix('the ')}", path, hint=hint)
+        raise InputError(f"there are no {what}", path, hint=hint)
     n = len(rows)
     if n > options.most_sequences:
         if labels is None:
             rows = rows[np.argsort(-scores[rows], kind="stable")[: options.most_sequences]]
         else:
             rows = np.random.default_rng(options.clusters.seed).choice(rows, options.most_sequences, replace=False)
-        tally.note(f"contributions are of {options.most_sequences:,} of {n:,} {what.removeprefix('the best-scored ')}")
+        how = "the best-scored" if labels is None else "drawn at random"
+        tally.note(f"contributions are of {options.most_sequences:,} of {n:,} {what}, {how}")
     tally.counts["sequences looked at"] += len(rows)
     tally.counts["sequences not looked at"] += len(scores) - len(rows)
     return np.sort(rows)
@@ -240,7 +241,7 @@ def _of_sign(looked: _Looked, sign: int, options: ContributionOptions, tally: Ta
     centred = about_their_middle(looked.shuffled, others, clusters)
     windows, _ = looked.shuffled.windows(centred, clusters.width)
     in_shuffled = assign(looked.shuffled, centred, windows, means, clusters, both_strands=both)
-    made = [_made(looked, *pair, options) for pair in zip(patterns, in_shuffled, strict=True)]
+    made = [_made(looked, *pair, sign, options) for pair in zip(patterns, in_shuffled, strict=True)]
     made = sorted(made, key=lambda each: -abs(each.found.effect))
     word = "pattern" if sign == 1 else "negative_pattern"
     return [each.renamed(f"{word}_{number}") for number, each in enumerate(made, start=1)]
@@ -261,7 +262,9 @@ def _count(
         )
 
 
-def _made(looked: _Looked, pattern: Pattern, in_shuffled: Pattern, options: ContributionOptions) -> ContributionMotif:
+def _made(
+    looked: _Looked, pattern: Pattern, in_shuffled: Pattern, sign: int, options: ContributionOptions
+) -> ContributionMotif:
     """Make a motif of a pattern, of which there are some sites in shuffled sequences too."""
     counting = Counting(options.share, options.trim, options.pseudocount, looked.background, options.alphabet)
     columns, informative = solid_columns(pattern, looked.real, counting)
@@ -274,10 +277,11 @@ def _made(looked: _Looked, pattern: Pattern, in_shuffled: Pattern, options: Cont
     )
     found = motif.found
     assert found.sites is not None
-    n = len(sites)
     status = KEPT if informative else f"weak: no position with {options.trim:g} bits"
-    if n < options.min_sites:
-        status = f"weak: {n} sites, fewer than {options.min_sites}"
+    if up * sign >= 0:
+        status = f"weak: the score does not {'fall' if sign == 1 else 'rise'} without its sites"
+    if len(sites) < options.min_sites:
+        status = f"weak: {len(sites)} sites, fewer than {options.min_sites}"
     measures = replace(found.measures, silenced_score=up, silenced_gap=up - down)
     where = replace(found.sites, sequence=looked.rows[found.sites.sequence].astype(np.int64))
     return replace(motif, found=replace(found, status=status, measures=measures, sites=where))

@@ -96,7 +96,8 @@ def _products(
         for shift in range(least_overlap - other, width - least_overlap + 1):
             start, stop = max(shift, 0), min(shift + other, width)
             mine, theirs = a[:, start:stop], b[:, start - shift : stop - shift]
-            yield shift, turned, mine.reshape(len(a), -1) @ theirs.reshape(len(b), -1).T
+            size = 4 * (stop - start)
+            yield shift, turned, mine.reshape(len(a), size) @ theirs.reshape(len(b), size).T
 
 
 def _unit(windows: Floats) -> Floats:

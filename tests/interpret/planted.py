@@ -11,7 +11,7 @@ from seqcnn.models.network import Network
 from seqcnn.sequence.alphabet import encode, reverse_complement
 from seqcnn.sequence.ragged import Ragged, from_rows
 
-CONSENSUS = ("TGACTCATCG", "CCACGAAGGT")
+CONSENSUS = ("GGTTCAATCG", "CCACGAAGGT")
 """Two motifs that are not like each other, on either strand."""
 
 
