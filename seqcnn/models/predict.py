@@ -57,7 +57,7 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
         _score_rows(network, sequences, rows, out)
 
     most = _even_share(sequences.lengths, _most_letters(network))
-    batches = list(_batches(sequences.lengths, batch_size, most))
+    batches = list(batches_of(sequences.lengths, batch_size, most))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
@@ -85,7 +85,7 @@ def scores_alone(network: Network, sequences: Ragged) -> NDArray[np.float32]:
     """Return the scores of :func:`member_scores`, computed in this thread alone; no sequence may be empty."""
     settings = network.settings
     out = np.empty((settings.n_members, len(sequences), settings.n_targets), dtype=np.float32)
-    for rows in _batches(sequences.lengths, None, _most_letters(network)):
+    for rows in batches_of(sequences.lengths, None, _most_letters(network)):
         _score_rows(network, sequences, rows, out)
     return out
 
@@ -105,7 +105,7 @@ def _even_share(lengths: NDArray[np.int64], most: int) -> int:
     return min(most, total // n_batches + int(lengths.max()))
 
 
-def _batches(lengths: NDArray[np.int64], batch_size: int | None, letters: int) -> Iterator[slice | NDArray[np.intp]]:
+def batches_of(lengths: NDArray[np.int64], batch_size: int | None, letters: int) -> Iterator[slice | NDArray[np.intp]]:
     """Yield the rows of each batch, neighbours in length together."""
     if not len(lengths):
         return

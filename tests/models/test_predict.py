@@ -100,7 +100,7 @@ def test_every_row_is_in_one_batch(
     torch.set_num_threads(n_threads)
     for letters in (1, 100, 1000):
         monkeypatch.setattr(predict_module, "BATCH_LETTERS", letters)
-        batches = list(predict_module._batches(sequences.lengths, None, letters))
+        batches = list(predict_module.batches_of(sequences.lengths, None, letters))
         rows = [np.arange(len(lengths))[rows] for rows in batches]
         assert sorted(np.concatenate(rows).tolist()) == list(range(len(lengths)))
         assert all(len(part) == 1 or len(part) * sequences.lengths[part].max() <= letters for part in rows)
@@ -113,7 +113,7 @@ def test_threads_get_equally_many_batches(n: int, n_threads: int) -> None:
     torch.set_num_threads(n_threads)
     lengths = np.full(n, 10)
     letters = predict_module._even_share(lengths, 100)
-    sizes = [len(lengths[rows]) for rows in predict_module._batches(lengths, None, letters)]
+    sizes = [len(lengths[rows]) for rows in predict_module.batches_of(lengths, None, letters)]
     assert sum(sizes) == n
     assert max(sizes) <= 10
     if n > 10:
