@@ -119,6 +119,10 @@ class VariantScorer:
         tables = self._null.substitutions()
         return min((table.sorted.shape[1] for table in tables.values()), default=0)
 
+    def names_of(self, records: Records) -> dict[bytes, str | None]:
+        """Return the genome's names of the chromosomes of records, None for those that it does not have."""
+        return {name: self._genome_name(name) for name in set(records.chrom)}
+
     def score(self, block: Block) -> Scored:
         """Score the records of a block that are in the regions; several threads may.
 
@@ -149,7 +153,7 @@ class VariantScorer:
 
     def _place(self, records: Records, alleles: Alleles) -> NDArray[np.object_]:
         """Return the genome's chromosome of each record; alleles that have no place there get their reason."""
-        names = {name: self._genome_name(name) for name in set(records.chrom)}
+        names = self.names_of(records)
         chrom = np.fromiter(map(names.__getitem__, records.chrom), dtype=object, count=len(records.chrom))
         sizes = self.genome.chroms
         size_of = {name: sizes[known] if known is not None else -1 for name, known in names.items()}
