@@ -18,6 +18,7 @@ from seqcnn.formats.vcf_records import Alleles, Reason, Records, Region, find_al
 from seqcnn.interpret.allele_scores import STATISTICS, AlleleScorer, Field, VariantOptions
 from seqcnn.interpret.variant_null import Null
 from seqcnn.interpret.variant_windows import Sites, cut_sites
+from seqcnn.models import threads
 from seqcnn.models.modelfile import Model
 from seqcnn.sequence.alphabet import ENCODE_TABLE, N_CODE
 from seqcnn.sequence.ragged import Ragged, offsets_of
@@ -113,10 +114,11 @@ class VariantScorer:
         return self.alleles.fields
 
     def prepare(self) -> int:
-        """Score random substitutions now; return how many there are of each kind, at least."""
+        """Score random substitutions now, in all threads; return how many there are of each kind, at least."""
         if self._null is None:
             return 0
-        tables = self._null.substitutions()
+        with threads.taken_over():
+            tables = self._null.substitutions(threads.run)
         return min((table.sorted.shape[1] for table in tables.values()), default=0)
 
     def names_of(self, records: Records) -> dict[bytes, str | None]:

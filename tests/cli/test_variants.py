@@ -296,7 +296,7 @@ def test_a_reference_that_differs(
 
 
 @pytest.mark.parametrize("suffix", ["vcf", "tsv"])
-@pytest.mark.parametrize("n", [3, 40])
+@pytest.mark.parametrize("n", [3, 16])
 def test_shards_put_together_are_the_whole(
     runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, variety: list[Row], n: int, suffix: str
 ) -> None:
