@@ -194,8 +194,11 @@ class Writer:
         if kind is None and self._renderer.packed:
             self._write([END])
         self._closing.__exit__(kind, error, at)
-        if kind is None and self.index is not None and self.index.problem is None:
-            self.index.write(self._path + ".tbi")
+        if kind is None and self.index is not None:
+            if self.index.problem is None:
+                self.index.write(self._path + ".tbi")
+            else:
+                Path(self._path + ".tbi").unlink(missing_ok=True)  # of a file that was here before
 
     def take(self, rendered: Rendered) -> None:
         """Write a block."""

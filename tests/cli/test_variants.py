@@ -205,7 +205,10 @@ def test_unsorted_is_scored_in_its_order(
 ) -> None:
     rows = substitutions(genome, [("chr2", 500), ("chr1", 90), ("chr2", 40)])
     vcf = write_vcf(tmp_path / "in.vcf", rows)
-    done = shell("variants", runs.regions, vcf, "--genome", inputs.genome, "-o", tmp_path / "out.vcf.gz", *FEW)
+    for name in ("out.vcf.gz", "out.vcf.gz.tbi"):
+        (tmp_path / name).write_text("of before")
+    given = ["--genome", inputs.genome, "-o", tmp_path / "out.vcf.gz", "--force", *FEW]
+    done = shell("variants", runs.regions, vcf, *given)
     assert done.code == 0
     assert "no index: the records are not sorted" in done.err
     assert not (tmp_path / "out.vcf.gz.tbi").exists()
@@ -591,6 +594,7 @@ class TestBadInput:
         assert "name a .vcf.gz, .vcf or .tsv file" in done.err
         assert shell("variants", runs.regions, vcf, *given, "-o", tmp_path / "b.vcf", "--shard", "3/2").code == 2
         assert shell("variants", runs.regions, vcf, *given, "-o", tmp_path / "b.vcf", "--prefix", "a-b").code == 2
+        assert shell("variants", runs.regions, vcf, *given, "-o", "-", "--debug-sequences", "-").code == 2
         assert shell("variants", runs.regions, vcf, *given, "-o", tmp_path / "b.vcf", *FEW).code == 0
         done = shell("variants", runs.regions, tmp_path / "b.vcf", *given, "-o", tmp_path / "c.vcf", *FEW)
         assert done.code == 1

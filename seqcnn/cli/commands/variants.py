@@ -141,6 +141,8 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     for each in (output, given["debug_sequences"]):
         if each not in (None, "-"):
             check_output(each, force=force)
+    if given["debug_sequences"] == "-":
+        raise UsageError("--debug-sequences: name a file")
     if as_table and given["haplotypes"]:
         raise UsageError("--haplotypes gives the samples of a VCF a field: write a .vcf.gz or .vcf")
     if given["shard"][1] > 1 and path == "-":
