@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqcnn.cli.console import Reporter
     from seqcnn.cli.variant_outputs import Rendered, Renderer, Writer
     from seqcnn.formats.vcf import Vcf
+    from seqcnn.interpret.allele_scores import VariantOptions
     from seqcnn.interpret.haplotypes import HaplotypeScorer, InContext
     from seqcnn.interpret.variants import VariantScorer
 
@@ -123,12 +124,11 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     from seqcnn.cli import variant_outputs
     from seqcnn.cli.given import load_all
     from seqcnn.cli.record import Record, write_json
-    from seqcnn.errors import InputError, UsageError
+    from seqcnn.errors import UsageError
     from seqcnn.formats.genome import Genome
     from seqcnn.formats.output import check_output
     from seqcnn.formats.vcf import Vcf
     from seqcnn.formats.vcf_records import parse_region
-    from seqcnn.interpret.allele_scores import VariantOptions
     from seqcnn.interpret.haplotypes import HaplotypeScorer
     from seqcnn.interpret.variants import VariantScorer
     from seqcnn.models import device as devices
@@ -153,33 +153,18 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     device = devices.find(given["device"])
     loaded = load_all(models, str(device), given["rule"])
     record = Record("variants", given, [*models, path, given["genome"]])
-    wanted = VariantOptions(
-        length=given["length"],
-        summary=given["summary"],
-        ref_mismatch=given["ref_mismatch"],
-        longest=given["max_allele"],
-        null_size=given["null_size"],
-        prefix=given["prefix"],
-        seed=given["seed"],
-    )
     with Vcf(path) as vcf, Genome(given["genome"]) as genome:
         scorer = VariantScorer(
             loaded,
             genome,
             vcf.contigs,
-            wanted,
+            _wanted(given),
             vcf.shown,
             regions=regions,
             keep_sequences=given["debug_sequences"] is not None,
         )
         by_sample = HaplotypeScorer(scorer.alleles, genome, vcf.shown) if given["haplotypes"] else None
-        if by_sample is not None and not vcf.samples:
-            raise InputError("has no samples, so no haplotypes", vcf.shown)
-        new_names = [each.name for each in scorer.fields], by_sample.names if by_sample is not None else []
-        if taken := (set(new_names[0]) & set(vcf.info)) | (set(new_names[1]) & set(vcf.format)):
-            raise InputError(
-                f"has a field {min(taken)} already", vcf.shown, hint="say another --prefix for the new ones"
-            )
+        _refuse_taken(vcf, scorer, by_sample)
         around = scorer.alleles.around if by_sample is not None else None
         blocks = _chosen(vcf, given["shard"], around)
         for note in (*genome.notes, *filter(None, [scorer.note])):
@@ -189,7 +174,11 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
         renderer = variant_outputs.Renderer(
             scorer.fields, as_table=as_table, packed=packed, indexed=packed and not as_table
         )
-        header = renderer.table_header() if as_table else vcf.header_with(renderer.header_lines(new_names[1]))
+        header = (
+            renderer.table_header()
+            if as_table
+            else vcf.header_with(renderer.header_lines(by_sample.names if by_sample is not None else ()))
+        )
         with variant_outputs.Writer(output, renderer, header, given["debug_sequences"]) as written:
             _run(report, scorer, by_sample, renderer, written, blocks)
     counts = _counts(scorer, by_sample)
@@ -200,6 +189,34 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
         record.add(counts=counts, fields=[each.name for each in scorer.fields], notes=genome.notes)
         write_json(record.finish(), f"{output}.run.json")
         report.say(f"wrote {output}: {written.n:,} records, {counts['alleles scored']:,} alleles scored")
+
+
+def _wanted(given: Mapping[str, Any]) -> VariantOptions:
+    """Return how variants are scored."""
+    from seqcnn.interpret.allele_scores import VariantOptions
+
+    return VariantOptions(
+        length=given["length"],
+        summary=given["summary"],
+        ref_mismatch=given["ref_mismatch"],
+        longest=given["max_allele"],
+        null_size=given["null_size"],
+        prefix=given["prefix"],
+        seed=given["seed"],
+    )
+
+
+def _refuse_taken(vcf: Vcf, scorer: VariantScorer, by_sample: HaplotypeScorer | None) -> None:
+    """Raise InputError where the VCF has one of the new fields already, or no samples though haplotypes are wanted."""
+    from seqcnn.errors import InputError
+
+    taken = {each.name for each in scorer.fields} & set(vcf.info)
+    if by_sample is not None:
+        taken |= set(by_sample.names) & set(vcf.format)
+        if not vcf.samples:
+            raise InputError("has no samples, so no haplotypes", vcf.shown)
+    if taken:
+        raise InputError(f"has a field {min(taken)} already", vcf.shown, hint="say another --prefix for the new ones")
 
 
 def _chosen(vcf: Vcf, shard: tuple[int, int], around: tuple[int, int] | None) -> Iterator[InContext]:
