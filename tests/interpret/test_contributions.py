@@ -60,7 +60,7 @@ def test_planted_motifs_come_back(n_members: int) -> None:
         seen.add(number)
         assert pearson(each.found, CONSENSUS[number]) >= 0.9
         near = np.abs(sites.start + sites.width // 2 - start[sites.sequence] - 5) <= 3
-        assert near.mean() > 0.95
+        assert near.mean() > 0.9
         assert len(sites) == motif.nsites == each.found.measures.n_sites
         assert each.contributions.shape == each.by_base.shape == motif.ppm.shape
         assert (each.contributions.sum(0) > 0).all()

@@ -90,7 +90,7 @@ def test_the_same_seed_gives_the_same_patterns() -> None:
 
 
 def test_which_seqlets_are_clustered_hangs_on_the_seed() -> None:
-    profiles, *_ = planted(150, noise=2.5)
+    profiles, *_ = planted(150, noise=2.0)
     seqlets = seqlets_of(profiles)
     runs = [
         find_patterns(profiles, seqlets, ClusterOptions(core=11, flank=3, most=30, seed=seed), both_strands=True)
