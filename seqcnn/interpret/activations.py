@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from seqcnn.models.scan import SLICE, best_windows, blocks_of, build_table, scan
 from seqcnn.models.scan_convolution import one_hot
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.ragged import Ragged
+
+Rows = slice | NDArray[np.intp]
+Found = TypeVar("Found")
 
 WORD: Final = 4
 LETTERS_AT_ONCE: Final = 1 << 17
@@ -46,6 +50,11 @@ class Fired(NamedTuple):
     start: NDArray[np.int64]
     minus: NDArray[np.bool_]
     activation: NDArray[np.float32]
+
+    def take(self, rows: NDArray[Any]) -> Fired:
+        """Return these windows, by indices or where the mask is true."""
+        sequence, column, start, minus, activation = self
+        return Fired(sequence[rows], column[rows], start[rows], minus[rows], activation[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +109,7 @@ class Activations:
         )
 
         @torch.inference_mode()
-        def work(rows: slice | NDArray[np.intp]) -> None:
+        def work(rows: Rows) -> None:
             part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
             left = 0
             for scores, position in self._largest(part):
@@ -121,17 +130,16 @@ class Activations:
         """
 
         @torch.inference_mode()
-        def work(rows: slice | NDArray[np.intp]) -> list[Fired]:
+        def work(rows: Rows) -> list[Fired]:
             part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
             at = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
             return [fired._replace(sequence=at[fired.sequence]) for fired in self._above(part, level)]
 
         parts = [fired for each in self._run(work, sequences) for fired in each]
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        order = np.lexsort((columns[2], columns[1], columns[0]))
-        return Fired(*(column[order] for column in columns))
+        joined = Fired(*map(np.concatenate, zip(*parts, strict=True)))
+        return joined.take(np.lexsort((joined.start, joined.filter, joined.sequence)))
 
-    def _run(self, work, sequences: Ragged):  # type: ignore[no-untyped-def]
+    def _run(self, work: Callable[[Rows], Found], sequences: Ragged) -> list[Found]:
         """Do work on batches of neighbours in length, on all threads of the CPU."""
         rows = list(batches_of(sequences.lengths, None, LETTERS_AT_ONCE))
         if self._device.type != "cpu" or len(rows) < 2:
@@ -139,13 +147,13 @@ class Activations:
         with threads.taken_over():
             return threads.run(work, rows)
 
-    def _largest(self, sequences: Ragged):  # type: ignore[no-untyped-def]
+    def _largest(self, sequences: Ragged) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
         """Yield for some filters at a time scores and positions of the best windows, (n, n_strands, filters)."""
         codes, lengths = to_tensors(sequences, self._device)
         if self._device.type != "cpu":
             for filters in self._parts:
-                scores, position = self._convolved(filters, codes, lengths).max(2)
-                yield self._by_strand(scores.cpu().numpy()), self._by_strand(position.cpu().numpy())
+                highest, where = self._convolved(filters, codes, lengths).max(2)
+                yield self._by_strand(highest.cpu().numpy()), self._by_strand(where.cpu().numpy())
             return
         (windows,) = window_batches(codes, lengths, self.kernel_size, len(codes), WORD)
         n, n_windows, _ = windows.rows.shape
@@ -159,7 +167,8 @@ class Activations:
                 scores[block], position[block] = values.numpy(), places.numpy()
             yield self._by_strand(scores), self._by_strand(position)
 
-    def _above(self, sequences: Ragged, level: NDArray[np.float32]):  # type: ignore[no-untyped-def]
+    def _above(self, sequences: Ragged, level: NDArray[np.float32]) -> Iterator[Fired]:
+        """Yield the windows above the levels, for some filters and sequences at a time."""
         codes, lengths = to_tensors(sequences, self._device)
         n_windows = sequences.lengths + (self.kernel_size - 1)
         on_cpu, left = self._device.type == "cpu", 0
@@ -199,5 +208,6 @@ class Activations:
             scores = scores.masked_fill(~there[:, None], -torch.inf)
         return scores
 
-    def _by_strand(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _by_strand(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values of columns, shape (n, n_strands * filters), as (n, n_strands, filters)."""
         return values.reshape(len(values), self.n_strands, -1)

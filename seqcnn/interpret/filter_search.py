@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,18 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.motif import Motif
 from seqcnn.interpret.comparison import Database
-from seqcnn.interpret.extraction import Block, Extraction, ExtractionOptions
+from seqcnn.interpret.extraction import Extraction, ExtractionOptions
 from seqcnn.interpret.filter_motifs import MotifOptions, Placed, SiteCounts, make_motifs, sites_of
-from seqcnn.interpret.found_motifs import KEPT, FoundMotif, Sites
+from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites
 from seqcnn.interpret.merging import cluster, merge
-from seqcnn.interpret.motif_effects import make_contrast, put_in, without_filters
+from seqcnn.interpret.motif_effects import Contrast, make_contrast, put_in, without_filters
 from seqcnn.interpret.sequence_sample import SequenceSample
 from seqcnn.interpret.spool import Spool
 from seqcnn.models.architectures import collection
 from seqcnn.models.modelfile import Model
+
+MATCHES: Final = 10
+"""Matches with known motifs that are kept of each motif, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class FilterSearch:
         ordered[:n_kept] = put_in(ordered[:n_kept], network, contrast)
         return self._measured(ordered)
 
-    def _contrast(self):  # type: ignore[no-untyped-def]
+    def _contrast(self) -> Contrast:
         """Return the sequences that effects are measured on."""
         labelled, samples, options = self.extraction.labelled, self._samples, self.options
         positives = samples[1 if labelled else None].sequences
@@ -162,22 +165,39 @@ class FilterSearch:
         numbered = [[(order[n], aligned) for n, aligned in members] for members in clusters]
         return merge(found, places, counts, numbered, self.options.motifs)
 
-    def blocks(self) -> Iterator[tuple[Block, list[tuple[int, Sites]]]]:
-        """Yield what was taken, with the sites of each motif in it by its number in what :meth:`find` returned."""
+    def sites(self) -> Iterator[PlacedSites]:
+        """Yield the sites in all sequences, of each motif by its number in what :meth:`find` returned."""
         for block in self.extraction.blocks():
-            yield block, list(sites_of(block, self._places, self.extraction.kernel_size))
+            sites = list(sites_of(block, self._places, self.extraction.kernel_size))
+            yield PlacedSites(block.names, block.sequences.lengths, block.windows, sites)
+
+    @property
+    def background(self) -> NDArray[np.float64]:
+        """Base frequencies of all sequences, shape (4,)."""
+        return self.extraction.background
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are positives, which motifs are made of then."""
+        return self.extraction.labelled
+
+    def counts(self) -> dict[str, int]:
+        """Return what there was."""
+        extraction = self.extraction
+        labels = {"positives": extraction.n_positives, "negatives": extraction.n_negatives}
+        return {**(labels if self.labelled else {}), "filters": len(extraction.detectors)}
 
     def _measured(self, found: list[FoundMotif]) -> list[FoundMotif]:
         """Measure motifs by their sites."""
         extraction, counts = self.extraction, SiteCounts(len(found))
-        for block, sites in self.blocks():
-            for number, each in sites:
+        for block in extraction.blocks():
+            for number, each in sites_of(block, self._places, extraction.kernel_size):
                 counts.add(number, each, block.labels, block.used, block.sequences.lengths)
         n_labels = (extraction.n_positives, extraction.n_negatives) if extraction.labelled else (0, 0)
         return [counts.measured(each, i, *n_labels) for i, each in enumerate(found)]
 
 
-def name_motifs(found: Sequence[FoundMotif], known: Sequence[Motif], *, most: int, q_value: float) -> list[FoundMotif]:
+def name_motifs(found: Sequence[FoundMotif], known: Sequence[Motif], *, q_value: float = 0.1) -> list[FoundMotif]:
     """Compare the motifs that count with known ones.
 
     Parameters
@@ -185,14 +205,12 @@ def name_motifs(found: Sequence[FoundMotif], known: Sequence[Motif], *, most: in
     found : sequence of FoundMotif
     known : sequence of Motif
         At least one, all of the motifs' alphabet.
-    most : int
-        Matches to keep of each motif, the best first.
     q_value : float
-        Matches with a larger q-value are left out, but for the best one.
+        Matches with a larger q-value are left out, but for the best one; :data:`MATCHES` are kept at most.
     """
     database = Database(known)
     named = []
     for each in found:
-        matches = database.best(each.motif, limit=most) if each.status == KEPT else []
+        matches = database.best(each.motif, limit=MATCHES) if each.kept else []
         named.append(replace(each, matches=[m for i, m in enumerate(matches) if not i or m.q <= q_value]))
     return named

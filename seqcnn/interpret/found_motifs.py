@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from seqcnn.formats.motif import Motif
 from seqcnn.interpret.comparison import Match
+from seqcnn.sequence.ragged import Ragged
+from seqcnn.sequence.windows import Windows
 
 KEPT: Final = "kept"
 """Status of a motif that counts; any other status is the reason why it is listed only."""
@@ -42,6 +44,26 @@ class Sites:
 
     def __len__(self) -> int:
         return len(self.sequence)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedSites:
+    """Sites of motifs, and the sequences that they lie in.
+
+    Parameters
+    ----------
+    names, lengths : Ragged, ndarray of int64
+        Of the sequences.
+    windows : Windows or None
+        Where the sequences are from.
+    sites : sequence of (int, Sites)
+        Number of a motif, and its sites in these sequences.
+    """
+
+    names: Ragged
+    lengths: NDArray[np.int64]
+    windows: Windows | None
+    sites: Sequence[tuple[int, Sites]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +148,12 @@ class FoundMotif:
 
     @property
     def effect(self) -> float:
-        """How much the model loses without it: what motifs are ordered by, the largest first.
+        """How much the model loses when the motif is silenced: what motifs are ordered by, the largest first.
 
-        The loss of the difference between the mean scores of positives and negatives when it is silenced; where that
-        was not measured, the size of the change of the mean score, or of that when it is put in; else 0.
+        The loss of the positives' mean score, or that of its lead over the negatives' if it is smaller: what is given
+        to all sequences alike is worth nothing, and what only holds negatives down is no motif of the positives. Where
+        that was not measured, the gain of the mean score when the motif is put in; else 0.
         """
         measured = self.measures
-        if measured.silenced_gap is not None:
-            return -measured.silenced_gap
-        for change in (measured.silenced_score, measured.inserted_score):
-            if change is not None:
-                return abs(change)
-        return 0.0
+        losses = [-change for change in (measured.silenced_score, measured.silenced_gap) if change is not None]
+        return min(losses) if losses else measured.inserted_score or 0.0

@@ -43,4 +43,6 @@ class LevelCounts:
         below = np.cumsum(negative, axis=1) - negative
         pairs = negative.sum(1) * positive.sum(1)
         better = (positive * (below + negative / 2)).sum(1)
-        return np.divide(better, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+        out = np.full(len(pairs), np.nan)
+        np.divide(better, pairs, out=out, where=pairs > 0)
+        return out

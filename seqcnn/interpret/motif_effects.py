@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,6 +21,9 @@ from seqcnn.training.metrics import auroc
 
 N_BACKGROUNDS: Final = 100
 """Shuffled sequences that a consensus is put into."""
+
+MOTIFS_AT_ONCE: Final = 32
+"""Motifs whose sequences are held at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +118,20 @@ def put_in(found: Sequence[FoundMotif], network: Network, contrast: Contrast) ->
     list of FoundMotif
         With `inserted_score`.
     """
-    some = contrast.positives.slice(0, N_BACKGROUNDS)
-    backgrounds = dinucleotide_shuffle(some, contrast.seed, round=1)
-    plain: dict[int, NDArray[np.float64]] = {}
-    out = []
-    for each in found:
-        network_of, key = _scored_by(each, network)
-        target = contrast.target if network_of is network else 0
-        if key not in plain:
-            plain[key] = _mean_scores(network_of, backgrounds, target)
-        fits = backgrounds.lengths >= each.motif.width
-        if not fits.any():
-            out.append(each)
-            continue
-        scores = _mean_scores(network_of, with_consensus(backgrounds.take(fits), each.motif), target)
-        change = float((scores - plain[key][fits]).mean())
-        out.append(replace(each, measures=replace(each.measures, inserted_score=change)))
+    backgrounds = dinucleotide_shuffle(contrast.positives.slice(0, N_BACKGROUNDS), contrast.seed, round=1)
+    out = list(found)
+    for network_of, target, numbers in _by_network(found, network, contrast.target):
+        plain = _mean_scores(network_of, backgrounds, target)
+        for first in range(0, len(numbers), MOTIFS_AT_ONCE):
+            some = numbers[first : first + MOTIFS_AT_ONCE]
+            fits = [np.flatnonzero(backgrounds.lengths >= found[i].motif.width) for i in some]
+            made = [with_consensus(backgrounds.take(rows), found[i].motif) for i, rows in zip(some, fits, strict=True)]
+            scores = _mean_scores(network_of, concatenate(made), target)
+            bounds = np.cumsum([len(rows) for rows in fits])[:-1]
+            for i, rows, each in zip(some, fits, np.split(scores, bounds), strict=True):
+                if len(rows):
+                    change = float((each - plain[rows]).mean())
+                    out[i] = replace(found[i], measures=replace(found[i].measures, inserted_score=change))
     return out
 
 
@@ -144,12 +145,13 @@ def with_consensus(sequences: Ragged, motif: Motif) -> Ragged:
     return Ragged(data, sequences.offsets)
 
 
-def _scored_by(found: FoundMotif, network: Network) -> tuple[Network, int]:
-    """Return the network that a motif's effect is measured with, and its number: in a collection the motif's own."""
-    if isinstance(network, collection.Model) and found.detectors:
-        member = found.detectors[0][0]
-        return network.single(member), member
-    return network, -1
+def _by_network(found: Sequence[FoundMotif], network: Network, target: int) -> Iterator[tuple[Network, int, list[int]]]:
+    """Yield each network that motifs are put in with, its target, and which motifs: in a collection each one's own."""
+    if not isinstance(network, collection.Model):
+        yield network, target, list(range(len(found)))
+        return
+    for member in sorted({each.detectors[0][0] for each in found}):
+        yield network.single(member), 0, [i for i, each in enumerate(found) if each.detectors[0][0] == member]
 
 
 def _mean_scores(network: Network, sequences: Ragged, target: int) -> NDArray[np.float64]:

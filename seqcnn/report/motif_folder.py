@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqcnn.errors import UsageError
 from seqcnn.formats.motif_files import MOTIF_FORMATS, write_motifs
 from seqcnn.formats.output import atomic_path
-from seqcnn.interpret.found_motifs import FoundMotif, Sites
+from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
 from seqcnn.report.motif_table import match_lines, motif_lines
-from seqcnn.sequence.ragged import Ragged
-from seqcnn.sequence.windows import Windows
 
 PICTURE_FORMATS: Final = ("png", "svg", "pdf")
 
@@ -72,27 +69,9 @@ def draw_logos(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs)
         yield from save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlacedSites:
-    """Sites of motifs, and the sequences that they lie in.
-
-    Parameters
-    ----------
-    names, lengths : Ragged, ndarray of int64
-        Of the sequences.
-    windows : Windows or None
-        Where the sequences are from.
-    sites : sequence of (int, Sites)
-        Number of a motif, and its sites in these sequences.
-    """
-
-    names: Ragged
-    lengths: NDArray[np.int64]
-    windows: Windows | None
-    sites: Sequence[tuple[int, Sites]]
-
-
-def write_sites(parts: Iterable[PlacedSites], found: Sequence[FoundMotif], path: Path) -> int:
+def write_sites(
+    parts: Iterable[PlacedSites], found: Sequence[FoundMotif], path: Path, *, after_each: Callable[[int], object]
+) -> int:
     """Write the sites of the motifs that count as BED6; return how many there are.
 
     Lines are in the order of the sequences, part by part, in a part motif by motif. They have chromosome and strand of
@@ -106,6 +85,7 @@ def write_sites(parts: Iterable[PlacedSites], found: Sequence[FoundMotif], path:
                 if found[number].kept and len(sites):
                     file.write(_bed_lines(found[number].name, sites, part))
                     n += len(sites)
+                    after_each(len(sites))
     return n
 
 

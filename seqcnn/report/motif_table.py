@@ -41,7 +41,7 @@ def motif_lines(found: Sequence[FoundMotif]) -> Iterator[str]:
                 _number(measured.auroc),
                 _number(measured.central_p),
                 "" if measured.central_width is None else str(measured.central_width),
-                _number(None if measured.silenced_gap is None else each.effect),
+                _number(each.effect if each.kept else None),
                 _number(measured.silenced_score),
                 _number(measured.silenced_auroc),
                 _number(measured.inserted_score),

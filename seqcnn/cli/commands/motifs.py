@@ -51,9 +51,9 @@ Examples:
 )
 @options.option(
     "--weights",
-    type=click.Choice(["activation", "none"]),
-    default="activation",
-    help="What a window counts: in proportion to its activation, or each 1.",
+    type=click.Choice(["none", "activation"]),
+    default="none",
+    help="What a window counts: each 1, or in proportion to its activation.",
 )
 @options.option(
     "--trim",
@@ -132,10 +132,12 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli.motif_input import MotifInput
-    from seqcnn.cli.motif_search import METHODS, chosen_outputs, read_database, report_found, search_options
+    from seqcnn.cli.motif_search import chosen_outputs, open_search, read_database, report_found, said, search_options
     from seqcnn.cli.record import Record, write_json
+    from seqcnn.dataset.build import sources_path
     from seqcnn.dataset.sources import Tally
     from seqcnn.formats.output import check_output
+    from seqcnn.interpret.filter_search import name_motifs
     from seqcnn.models import device as devices
     from seqcnn.models.modelfile import load
     from seqcnn.report.motif_folder import draw_logos, write_sites, write_tables
@@ -153,22 +155,24 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     tally = Tally()
     data = MotifInput(sequences, trained, reading, given, tally)
     wanted = search_options(given, data.target)
-    with METHODS[given["method"]](trained, wanted, folder) as search:
+    with open_search(given["method"], trained, wanted, folder) as search:
         with report.progress("scanning") as progress:
             for examples, labels in data:
                 search.take(examples, labels)
                 progress.by(len(examples))
         report.notes(tally)
-        found = search.find(known, given["q_value"], sequences[0])
-        with report.progress("writing sites") as progress:
-            n_sites = write_sites(search.sites(progress.by), found, folder / "sites.bed")
+        found = search.find(sources_path(sequences))
+        if known:
+            found = name_motifs(found, known, q_value=given["q_value"])
+        with report.progress("writing sites", unit="sites") as progress:
+            n_sites = write_sites(search.sites(), found, folder / "sites.bed", after_each=progress.by)
     files = write_tables(found, folder, outputs, matches=bool(known))
     with report.progress("drawing", unit="pictures") as progress:
         for path in draw_logos(found, folder, outputs):
             files.append(f"logos/{path.name}")
             progress.by(1)
     report.counts(tally)
-    record.add(counts={**tally.counts, **search.counts(found), "sites": n_sites}, notes=tally.notes)
+    record.add(counts={**tally.counts, **search.counts(), **said(found), "sites": n_sites}, notes=tally.notes)
     record.add(background=search.background.tolist(), labelled=search.labelled)
     write_json(record.finish(), folder / "run.json")
-    report_found(report, found, output, search)
+    report_found(report, found, output, labelled=search.labelled)

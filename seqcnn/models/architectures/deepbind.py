@@ -198,6 +198,7 @@ class Model(network.Network):
             yield from super().scores_without(sequences, member, filters)
             return
         n_filters, network = self.settings.n_filters, self.members([member])
+        assert isinstance(network, Model)
         tensors = to_tensors(sequences, self.output_bias.device)
         features = torch.cat([network._features(inputs) for inputs in network.prepare(*tensors, len(sequences))], 1)
         for each in filters:
