@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcnn.cli.console import Reporter
+from seqcnn.dataset.reading import Tally
 from seqcnn.errors import InputError
 from seqcnn.formats.motif import Motif
 from seqcnn.formats.motif_files import read_motifs
@@ -68,13 +69,15 @@ def read_database(paths: Sequence[str], alphabet: str, report: Reporter) -> list
     return known
 
 
-def open_search(method: str, model: Model, options: SearchOptions, folder: Path) -> FilterSearch | ContributionSearch:
+def open_search(
+    method: str, model: Model, options: SearchOptions, folder: Path, tally: Tally
+) -> FilterSearch | ContributionSearch:
     """Return what motifs are found with."""
     if method == "filters":
         return FilterSearch(model, options, folder)
     from seqcnn.interpret.contribution_search import ContributionSearch
 
-    return ContributionSearch(model, options)
+    return ContributionSearch(model, options, tally)
 
 
 def said(found: Sequence[FoundMotif]) -> dict[str, int]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcnn.dataset.examples import Examples, join
+from seqcnn.dataset.reading import Tally
 from seqcnn.interpret.contributions import ContributionOptions, find_motifs
 from seqcnn.interpret.filter_motifs import SiteCounts
 from seqcnn.interpret.filter_search import SearchOptions
@@ -27,10 +28,12 @@ class ContributionSearch:
     model : Model
     options : SearchOptions
         Those of the extraction, of merging and of trimming say nothing here.
+    tally : Tally, optional
+        Notes are added to it.
     """
 
-    def __init__(self, model: Model, options: SearchOptions) -> None:
-        self._model, self._options = model, options
+    def __init__(self, model: Model, options: SearchOptions, tally: Tally | None = None) -> None:
+        self._model, self._options, self._tally = model, options, tally
         self._parts: list[Examples] = []
         self._labels = np.zeros(0, np.float32)
         self._found: list[FoundMotif] = []
@@ -57,7 +60,7 @@ class ContributionSearch:
             target=options.target,
         )
         network = self._model.network
-        found = find_motifs(network, sequences, labels if self.labelled else None, wanted)
+        found = find_motifs(network, sequences, labels if self.labelled else None, wanted, self._tally, path)
         positives = sequences.take(labels == 1) if self.labelled else sequences
         contrast = make_contrast(positives, sequences.take(labels == 0), options.target, options.seed)
         found = sorted(put_in(found, network, contrast), key=lambda each: (not each.kept, -each.effect))

@@ -155,13 +155,14 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     tally = Tally()
     data = MotifInput(sequences, trained, reading, given, tally)
     wanted = search_options(given, data.target)
-    with open_search(given["method"], trained, wanted, folder) as search:
+    with open_search(given["method"], trained, wanted, folder, tally) as search:
         with report.progress("scanning") as progress:
             for examples, labels in data:
                 search.take(examples, labels)
                 progress.by(len(examples))
         report.notes(tally)
         found = search.find(sources_path(sequences))
+        report.notes(tally)
         if known:
             found = name_motifs(found, known, q_value=given["q_value"])
         with report.progress("writing sites", unit="sites") as progress:
