@@ -119,10 +119,12 @@ def test_what_lowers_the_score_is_kept_apart() -> None:
     found = find_motifs(network_of(sign=-1.0, both_strands=False), sequences, None, OPTIONS)
     raising = [each for each in found if each.kept and each.name.startswith("pattern")]
     lowering = [each for each in found if each.kept and each.name.startswith("negative_pattern")]
-    assert len(raising) == len(lowering) == 1
+    assert len(raising) == 1
     assert pearson(raising[0], CONSENSUS[0]) >= 0.9
     assert pearson(lowering[0], CONSENSUS[1]) >= 0.9
     assert raising[0].effect > 0 > lowering[0].effect
+    # Bases that keep a site from being one lower the score as well, by little.
+    assert all(each.effect > lowering[0].effect / 5 for each in lowering[1:])
     assert found.index(raising[0]) < found.index(lowering[0])
     assert lowering[0].sites is not None
     assert (lowering[0].sites.score < 0).all()
