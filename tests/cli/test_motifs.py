@@ -280,6 +280,10 @@ def test_contributions(shell: Shell, trained: Path, data: dict[str, Path], tmp_p
         (["--n-logos", "0"], "'0' is neither a number from 1 on nor all"),
         (["--alphabet", "rna"], "the model reads DNA, but --alphabet says rna"),
         (["--target-column", "x"], "--target-column is for tables"),
+        *(
+            (["--method", "contributions", *words], f"{words[0]} is for motifs of filters; leave it out with --method")
+            for words in (["--merge"], ["--rule", "fraction"], ["--fraction", "0.1"], ["--weights", "activation"])
+        ),
     ],
 )
 def test_wrong_usage(
