@@ -42,8 +42,8 @@ def likeness(a: Motif, b: Motif, *, both_strands: bool) -> tuple[float, Aligned]
     ours = a.ppm - a.background[:, None]
     best, aligned = -np.inf, Aligned(0, False)
     for reverse in (False, True)[: 1 + both_strands]:
-        other = b.reverse_complement() if reverse else b
-        theirs = other.ppm - other.background[:, None]
+        theirs = b.ppm - b.background[:, None]
+        theirs = theirs[::-1, ::-1] if reverse else theirs
         size = float(np.sqrt((ours**2).sum() * (theirs**2).sum()))
         if size == 0:
             continue
