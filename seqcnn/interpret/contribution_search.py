@@ -74,8 +74,11 @@ class ContributionSearch:
         for number, each in enumerate(found):
             if each.sites is not None:
                 counts.add(number, each.sites, labels, used, sequences.lengths)
-        n_labels = (self.counts()["positives"], self.counts()["negatives"]) if self.labelled else (0, 0)
-        self._found = [counts.measured(each, i, *n_labels) for i, each in enumerate(found)]
+        # Shares stay those of the positives that were looked at: in others, and in negatives, no sites were looked for.
+        self._found = [counts.measured(each, i, 0, 0) for i, each in enumerate(found)]
+        for i, (new, old) in enumerate(zip(self._found, found, strict=True)):
+            shares = {name: getattr(old.measures, name) for name in ("in_positives", "in_negatives")}
+            self._found[i] = replace(new, measures=replace(new.measures, **shares))
         return self._found
 
     def sites(self) -> Iterator[PlacedSites]:

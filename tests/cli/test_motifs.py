@@ -266,6 +266,9 @@ def test_contributions(shell: Shell, trained: Path, data: dict[str, Path], tmp_p
     assert done.code == 0, done.err
     kept = [row for row in table(tmp_path / "o").values() if row["status"] == "kept"]
     assert any(MOTIF in row["consensus"] or "ATGAGTCA" in row["consensus"] for row in kept)
+    # Of the positives that were looked at; in negatives no sites are looked for.
+    assert {row["in_negatives"] for row in kept} == {""}
+    assert float(kept[0]["in_positives"]) > 0.4
     assert (tmp_path / "o" / "sites.bed").read_text().count("\n") >= 20
     top = shell("motifs", trained, data["labelled.fa"], *LABELS, *words, "--top", 1, "--force")
     assert top.code == 0
