@@ -12,7 +12,6 @@ side, as they are (--rule whole). Printed: Pearson's correlation of SEQCNN_DELTA
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 
@@ -43,12 +42,12 @@ def write_promoter(table: pd.DataFrame, folder: Path) -> tuple[int, pd.DataFrame
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("SEQCNN_DATA"), help="published data sets")
+    parser.add_argument("data", type=Path, help="published data sets")
     given = parser.parse_args()
-    if given.data is None or not (Path(given.data) / TABLE).exists():
-        print("mpra: the table is not here; say --data")
+    if not (given.data / TABLE).exists():
+        print(f"{given.data} has no {TABLE}")
         return
-    data = Path(given.data)
+    data = given.data
     table = pd.read_csv(data / TABLE, sep="\t")
     table = table[table.Release == "GRCh38"]
     for element, protein, model, bar in CASES:
