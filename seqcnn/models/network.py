@@ -14,29 +14,8 @@ from torch import Tensor, nn
 
 from seqcnn.models import window_rule
 from seqcnn.models.dropout import DeviceFactors, host_factors
+from seqcnn.models.settings import Settings
 from seqcnn.sequence.ragged import Ragged
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What all architectures share.
-
-    Parameters
-    ----------
-    n_members : int
-        Networks trained side by side; the prediction is their mean.
-    n_targets : int
-        Scores per sequence.
-    both_strands : bool
-        Score the sequence and its reverse complement with the same weights and keep the better score (DNA).
-    dropout : float
-        Share of pooled features left out while training, 0 to below 1; both strands lose the same ones.
-    """
-
-    n_members: int = 1
-    n_targets: int = 1
-    both_strands: bool = True
-    dropout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

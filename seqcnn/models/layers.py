@@ -1,0 +1,390 @@
+"""Layers for members side by side, see :mod:`seqcnn.models.signal`; each knows how far an edit of its input reaches.
+
+A layer takes a :class:`Signal` and gives one. In evaluation mode it also takes the stretches that an edit changes, a
+:class:`Window`, and gives those it changes in turn, so that single-base edits cost what they affect and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seqcnn.errors import UsageError
+from seqcnn.models.signal import Rows, Signal, Window, both_ways, join_channels
+
+Memory = dict[tuple[nn.Module, str], Tensor]
+"""What layers keep of unedited sequences."""
+
+ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
+    "relu": functional.relu,
+    "exponential": torch.exp,
+    "leaky-relu": functional.leaky_relu,
+    "elu": functional.elu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "maxout": lambda x: x.unflatten(-2, (-1, 2)).amax(-2),
+    "none": lambda x: x,
+}
+"""By name. maxout: Goodfellow et al. 2013, proceedings.mlr.press/v28; exponential: Koo and Ploenzke 2021,
+doi:10.1038/s42256-020-00291-x."""
+
+
+class Layer(nn.Module):
+    """A step along the sequence.
+
+    Attributes
+    ----------
+    outputs : int
+        Channels that it gives, of each member; twice as many in paired layers.
+    """
+
+    outputs: int
+
+    def forward(self, signal: Signal) -> Signal:
+        """Return the signal that comes of one."""
+        raise NotImplementedError
+
+    def reach(self, field: float, stride: int) -> tuple[float, int]:
+        """Return receptive field and distance of neighbours after this layer, bp, from those before it."""
+        raise NotImplementedError
+
+    def remember(self, signal: Signal, memory: Memory) -> Signal:
+        """Do as :meth:`forward`, and keep what :meth:`affected` needs of unedited sequences."""
+        memory[self, "input"] = signal.values
+        return self(signal)
+
+    def affected(self, window: Window, memory: Memory) -> Window | Signal:
+        """Return what edits change here; the whole signal, a row an edit, if this layer knows no bounds."""
+        return self(window.whole(memory[self, "input"]))
+
+
+class Norm(nn.Module):
+    """Batch normalisation, of each member by itself, over what belongs to a sequence.
+
+    Ioffe and Szegedy 2015, arXiv:1502.03167. Running statistics are parameters that no gradient moves: so they are
+    saved, kept with the best weights and carried from member to member as weights are.
+    """
+
+    EPSILON: Final = 1e-5
+    MOMENTUM: Final = 0.1
+
+    def __init__(self, n_members: int, channels: int, *, paired: bool = False) -> None:
+        super().__init__()
+        self.paired = paired
+        self.gain = nn.Parameter(torch.ones(n_members, channels))
+        self.bias = nn.Parameter(torch.zeros(n_members, channels))
+        self.running_mean = nn.Parameter(torch.zeros(n_members, channels), requires_grad=False)
+        self.running_variance = nn.Parameter(torch.ones(n_members, channels), requires_grad=False)
+
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """Return what scores are multiplied by and what is then added, in evaluation, both (n_members, channels)."""
+        scale = self.gain / (self.running_variance + self.EPSILON).sqrt()
+        return scale, self.bias - self.running_mean * scale
+
+    def forward(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
+        """Normalise, shape (n, n_members * channels, width); of paired channels both strands' together."""
+        members, channels = self.gain.shape
+        if self.paired:
+            x = x.unflatten(1, (members, -1))
+            first, second = x[:, :, :channels], x[:, :, channels:].flip(2)
+            x = torch.cat([first, second]).flatten(1, 2)
+            inside = None if inside is None else torch.cat([inside, inside])
+        x = self._normalise(x.float(), inside)
+        if self.paired:
+            first, second = x.unflatten(1, (members, -1)).chunk(2)
+            x = torch.cat([first, second.flip(2)], dim=2).flatten(1, 2)
+        return x
+
+    def _normalise(self, x: Tensor, inside: Tensor | None) -> Tensor:
+        gain, bias = self.gain.flatten(), self.bias.flatten()
+        mean, variance = self.running_mean.view(-1), self.running_variance.view(-1)
+        if not self.training or x.shape[0] * x.shape[2] < 2:
+            return functional.batch_norm(x, mean, variance, gain, bias, False, 0.0, self.EPSILON)
+        if inside is None:
+            return functional.batch_norm(x, mean, variance, gain, bias, True, self.MOMENTUM, self.EPSILON)
+        n = inside.sum().clamp(min=2)
+        there = torch.where(inside, x, 0)
+        mean_now = there.sum((0, 2)) / n
+        off = torch.where(inside, x - mean_now[:, None], 0)
+        variance_now = off.square().sum((0, 2)) / n
+        with torch.no_grad():
+            mean.lerp_(mean_now, self.MOMENTUM)
+            variance.lerp_(variance_now * (n / (n - 1)), self.MOMENTUM)
+        scale = gain * (variance_now + self.EPSILON).rsqrt()
+        return off * scale[:, None] + bias[:, None]
+
+
+class Unit(Layer):
+    """Convolution, normalisation, activation; as many positions out as in, with zeros beyond the ends.
+
+    Parameters
+    ----------
+    n_members, inputs, outputs : int
+        Channels are those of one strand.
+    kernel_size : int
+        Odd.
+    dilation : int
+    norm : bool
+    activation : str
+        One of :data:`ACTIVATIONS`.
+    paired : bool
+        Share the parameters between the strands.
+    """
+
+    def __init__(
+        self,
+        n_members: int,
+        inputs: int,
+        outputs: int,
+        kernel_size: int,
+        dilation: int = 1,
+        *,
+        norm: bool = True,
+        activation: str = "relu",
+        paired: bool = False,
+    ) -> None:
+        super().__init__()
+        if kernel_size % 2 == 0:
+            raise UsageError(f"kernels of layers after the first must have an odd length, not {kernel_size}")
+        self.outputs, self.kernel_size, self.dilation, self.paired = outputs, kernel_size, dilation, paired
+        self.activation = ACTIVATIONS[activation]
+        self.weight = nn.Parameter(torch.empty(n_members, outputs, inputs * (2 if paired else 1), kernel_size))
+        self.bias = nn.Parameter(torch.zeros(n_members, outputs))
+        self.norm = Norm(n_members, outputs, paired=paired) if norm else None
+
+    def forward(self, signal: Signal) -> Signal:
+        """Return the signal that comes of one."""
+        weight, bias = self._both(self.weight, self.bias)
+        x = self._convolve(signal.values, weight, bias, self._beyond)
+        if self.norm is not None:
+            x = self.norm(x, signal.inside())
+        return Signal(self.activation(x), signal.rows).cleaned()
+
+    def reach(self, field: float, stride: int) -> tuple[float, int]:
+        """Return the receptive field, wider by the kernel."""
+        return field + 2 * self._beyond * stride, stride
+
+    def remember(self, signal: Signal, memory: Memory) -> Signal:
+        """Keep the input, and the scores before the activation."""
+        scores = self._convolve(signal.values, *self._folded(), self._beyond)
+        memory[self, "input"], memory[self, "scores"] = signal.values, scores
+        return Signal(self.activation(scores), signal.rows).cleaned()
+
+    def affected(self, window: Window, memory: Memory) -> Window:
+        """Convolve the change alone: it reaches half a kernel further on either side."""
+        beyond = self._beyond
+        before = window.reference(memory[self, "input"], window.start, window.width)
+        change = (window.values - before).flatten(0, 2)
+        weight, _ = self._folded()
+        start, width = window.start - beyond, window.width + 2 * beyond
+        scores = self._convolve(change, weight, None, 2 * beyond).unflatten(0, window.values.shape[:3])
+        scores += window.reference(memory[self, "scores"], start, width)
+        values = self.activation(scores)
+        outside = window.outside(start, width)
+        if outside is not None:
+            values = values.masked_fill(outside, 0.0)
+        return Window(values, start, window.step, window.ends)
+
+    @property
+    def _beyond(self) -> int:
+        return self.dilation * (self.kernel_size - 1) // 2
+
+    def _both(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        return (both_ways(weight, 2, 3), both_ways(bias)) if self.paired else (weight, bias)
+
+    def _folded(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias with the normalisation of evaluation in them."""
+        weight, bias = self.weight, self.bias
+        if self.norm is not None:
+            scale, shift = self.norm.scale_and_shift()
+            weight, bias = weight * scale[:, :, None, None], bias * scale + shift
+        return self._both(weight, bias)
+
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, beyond: int) -> Tensor:
+        flat = None if bias is None else bias.flatten()
+        return functional.conv1d(
+            x, weight.flatten(0, 1), flat, padding=beyond, dilation=self.dilation, groups=len(weight)
+        )
+
+
+class Pool(Layer):
+    """The maximum, or the mean, of each `size` neighbours; of fewer at the end."""
+
+    def __init__(self, channels: int, size: int, *, average: bool = False) -> None:
+        super().__init__()
+        self.outputs, self.size, self.average = channels, size, average
+
+    def forward(self, signal: Signal) -> Signal:
+        """Return the signal that comes of one."""
+        x, rows, size = signal.values, signal.rows, self.size
+        if rows is None:
+            if self.average:
+                return Signal(functional.avg_pool1d(x, size, ceil_mode=True, count_include_pad=False))
+            return Signal(functional.max_pool1d(x, size, ceil_mode=True))
+        inside = rows.inside(x.shape[2])
+        after = Rows(rows.start // size, (rows.stop + size - 1) // size)
+        if self.average:
+            total = functional.avg_pool1d(self._filled(x, 0.0), size)
+            count = functional.avg_pool1d(self._filled(inside.to(x.dtype), 0.0), size)
+            return Signal(total / count.clamp(min=0.5 / size), after)
+        least = self._filled(x.masked_fill(~inside, -torch.inf), -torch.inf)
+        return Signal(functional.max_pool1d(least, size), after).cleaned()
+
+    def _filled(self, x: Tensor, value: float) -> Tensor:
+        """Return whole stretches to pool."""
+        return functional.pad(x, (0, -x.shape[2] % self.size), value=value)
+
+    def reach(self, field: float, stride: int) -> tuple[float, int]:
+        """Return the receptive field, wider by the neighbours, which lie further apart from here on."""
+        return field + (self.size - 1) * stride, stride * self.size
+
+    def affected(self, window: Window, memory: Memory) -> Window:
+        """Pool the neighbourhoods that the change touches."""
+        size = self.size
+        first = window.start // size
+        width = (window.start + window.width - 1) // size - first + 1
+        values = window.widened(memory[self, "input"], first * size, width * size)
+        outside = window.outside(first * size, width * size)
+        cells = values.unflatten(4, (width, size))
+        if self.average:
+            count = size if outside is None else (~outside).unflatten(3, (width, size)).sum(4).clamp(min=1)
+            pooled = cells.sum(5) / count  # what is outside is 0
+        else:
+            if outside is not None:
+                cells = values.masked_fill(outside, -torch.inf).unflatten(4, (width, size))
+            pooled = cells.amax(5)
+            if outside is not None:
+                pooled = pooled.masked_fill(pooled == -torch.inf, 0.0)
+        ends = window.ends[0] // size, -(-window.ends[1] // size)
+        return Window(pooled, first, window.step // size, ends)
+
+
+class Chain(Layer):
+    """Layers one after the other."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.outputs = layers[-1].outputs
+
+    @property
+    def parts(self) -> list[Layer]:
+        """The layers."""
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
+
+    def forward(self, signal: Signal) -> Signal:
+        """Return the signal that comes of one."""
+        for layer in self.parts:
+            signal = layer(signal)
+        return signal
+
+    def reach(self, field: float, stride: int) -> tuple[float, int]:
+        """Return what comes of all layers."""
+        for layer in self.parts:
+            field, stride = layer.reach(field, stride)
+        return field, stride
+
+    def remember(self, signal: Signal, memory: Memory) -> Signal:
+        """Have every layer remember."""
+        memory[self, "input"] = signal.values
+        for layer in self.parts:
+            signal = layer.remember(signal, memory)
+        return signal
+
+    def affected(self, window: Window, memory: Memory) -> Window | Signal:
+        """Follow the change from layer to layer, until it is as wide as the signal."""
+        now: Window | Signal = window
+        for layer in self.parts:
+            if isinstance(now, Window) and now.width < memory[layer, "input"].shape[2]:
+                now = layer.affected(now, memory)
+            else:
+                now = layer(now.whole(memory[layer, "input"]) if isinstance(now, Window) else now)
+        return now
+
+
+class Residual(Layer):
+    """Layers whose result is added to their input, as it is or, where channels differ, after a convolution of width 1.
+
+    He et al. 2016, arXiv:1512.03385.
+    """
+
+    def __init__(self, body: Chain, shortcut: Unit | None = None) -> None:
+        super().__init__()
+        self.body, self.shortcut, self.outputs = body, shortcut, body.outputs
+
+    def forward(self, signal: Signal) -> Signal:
+        """Return the signal that comes of one."""
+        added = signal if self.shortcut is None else self.shortcut(signal)
+        return Signal(self.body(signal).values + added.values, signal.rows)
+
+    def reach(self, field: float, stride: int) -> tuple[float, int]:
+        """Return what comes of the layers."""
+        return self.body.reach(field, stride)
+
+    def remember(self, signal: Signal, memory: Memory) -> Signal:
+        """Keep the input, and what is added."""
+        added = signal if self.shortcut is None else self.shortcut.remember(signal, memory)
+        memory[self, "input"], memory[self, "added"] = signal.values, added.values
+        return Signal(self.body.remember(signal, memory).values + added.values, signal.rows)
+
+    def affected(self, window: Window, memory: Memory) -> Window | Signal:
+        """Add the input's change to that of the layers, which is wider."""
+        changed = self.body.affected(window, memory)
+        if isinstance(changed, Signal):
+            return self(window.whole(memory[self, "input"]))
+        added = window if self.shortcut is None else self.shortcut.affected(window, memory)
+        wide = added.widened(memory[self, "added"], changed.start, changed.width)
+        return changed._replace(values=changed.values + wide)
+
+
+class Parallel(Layer):
+    """Layers beside each other, whose channels are put together. Szegedy et al. 2015, arXiv:1409.4842."""
+
+    def __init__(self, branches: Sequence[Chain], n_members: int, *, paired: bool) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+        self.outputs = sum(branch.outputs for branch in branches)
+        self.n_members, self.paired = n_members, paired
+
+    @property
+    def parts(self) -> list[Chain]:
+        """The branches."""
+        return [branch for branch in self.branches if isinstance(branch, Chain)]
+
+    def forward(self, signal: Signal) -> Signal:
+        """Return the signal that comes of one."""
+        return Signal(self._join([branch(signal).values for branch in self.parts]), signal.rows)
+
+    def _join(self, parts: Sequence[Tensor]) -> Tensor:
+        return join_channels(parts, self.n_members, paired=self.paired)
+
+    def reach(self, field: float, stride: int) -> tuple[float, int]:
+        """Return what comes of the branch that reaches furthest."""
+        return max(branch.reach(field, stride) for branch in self.parts)
+
+    def remember(self, signal: Signal, memory: Memory) -> Signal:
+        """Keep the input, and what each branch gives."""
+        memory[self, "input"] = signal.values
+        parts = []
+        for branch in self.parts:
+            parts.append(branch.remember(signal, memory).values)
+            memory[branch, "output"] = parts[-1]
+        return Signal(self._join(parts), signal.rows)
+
+    def affected(self, window: Window, memory: Memory) -> Window | Signal:
+        """Put the changes together, all as wide as the widest."""
+        found = [branch.affected(window, memory) for branch in self.parts]
+        windows = [each for each in found if isinstance(each, Window)]
+        if len(windows) < len(found):
+            return self(window.whole(memory[self, "input"]))
+        start = min(each.start for each in windows)
+        width = max(each.start + each.width for each in windows) - start
+        wide = [
+            each.widened(memory[branch, "output"], start, width)
+            for each, branch in zip(windows, self.parts, strict=True)
+        ]
+        return Window(self._join(wide), start, window.step, window.ends)
