@@ -1,4 +1,4 @@
-"""DeepBind: one motif scan, rectify, pool over the whole sequence, and a small fully connected head.
+"""DeepBind: one motif scan, pooling over the whole sequence, a small fully connected head.
 
 Alipanahi, Delong, Weirauch and Frey 2015, doi:10.1038/nbt.3300. The filters are whole motifs because nothing after the
 global pooling could put partial ones together.
@@ -22,6 +22,8 @@ from seqcnn.models.scan import Windows, choose_word, scan, window_batches
 from seqcnn.models.scan_average import scan_with_average
 from seqcnn.models.scan_convolution import convolve_with_average, scan_by_convolution
 
+LINEAGE: Final = "DeepBind"
+
 POOLINGS: Final = ("max", "max-average")
 
 WINDOWS_AT_ONCE: Final = 1 << 15
@@ -43,14 +45,14 @@ class Settings(network.Settings):
 
     Parameters
     ----------
-    n_filters : int
+    n_filters : int, 1 or more
         Motif detectors.
-    kernel_size : int
-        Their length, bp.
-    hidden : int
+    kernel_size : int, 1 to 200
+        Length of a detector, bp.
+    hidden : int, 0 or more
         Units of the hidden layer; 0 for none.
-    pooling : str
-        "max", or "max-average" for both.
+    pooling : {"max", "max-average"}
+        What is kept of a detector's scores along a sequence.
     """
 
     n_filters: int = 16
@@ -72,6 +74,8 @@ class Model(network.Network):
         super().__init__(settings)
         if settings.pooling not in POOLINGS:
             raise UsageError(f"pooling {settings.pooling!r} is unknown; there are: {', '.join(POOLINGS)}")
+        if settings.strands != "best":
+            raise UsageError(f"the architecture deepbind takes the better strand; it has no strands {settings.strands!r}")
         m, f, k, h, t = (
             settings.n_members,
             settings.n_filters,
