@@ -14,6 +14,7 @@ from seqcnn.dataset.class_names import ClassNames, renumber
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.split import SplitOptions, assign
 from seqcnn.interpret.mutate import MutateOptions, mutate, rectangle
+from seqcnn.models import catalogue
 from seqcnn.models import device as devices
 from seqcnn.models import modelfile
 from seqcnn.models.predict import predict
@@ -22,7 +23,7 @@ from seqcnn.sequence import alphabet as letters
 from seqcnn.sequence import shuffle
 from seqcnn.sequence.alphabet import LETTERS
 from seqcnn.sequence.ragged import Ragged, encode_all, from_text
-from seqcnn.training.options import TrainOptions
+from seqcnn.training.options import TrainOptions, combine
 from seqcnn.training.presets import PRESETS
 from seqcnn.training.train import train
 
@@ -189,7 +190,8 @@ def fit(
     weights : array, shape (n,), optional
         How much each sequence counts, 0 or more.
     **options
-        Fields of :class:`seqcnn.training.options.TrainOptions`, over those of the preset.
+        Fields of :class:`seqcnn.training.options.TrainOptions` and settings of the architecture, over those of the
+        preset.
 
     Returns
     -------
@@ -266,11 +268,11 @@ def _options(preset: str, options: dict[str, Any]) -> TrainOptions:
     """Return the options of a preset, with others over them."""
     if preset not in PRESETS:
         raise ValueError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
-    known = {field.name for field in dataclasses.fields(TrainOptions)}
+    known = {field.name for field in dataclasses.fields(TrainOptions)} | catalogue.options().keys()
     unknown = sorted(set(options) - known)
     if unknown:
         raise TypeError(f"unknown option {unknown[0]!r}; there are: {', '.join(sorted(known))}")
-    return TrainOptions(**PRESETS[preset] | options)
+    return combine(preset, options)
 
 
 def _encode(sequences: Sequence[str]) -> Ragged:

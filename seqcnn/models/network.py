@@ -96,6 +96,11 @@ class Network(nn.Module, ABC):
         return False
 
     @property
+    def receptive_field(self) -> int | None:
+        """How many bp what is pooled over the sequence sees; None if that is not limited, or not known."""
+        return self.detector_length
+
+    @property
     def detector_length(self) -> int | None:
         """Length of the windows of the window rule, bp; None if the architecture has no such rule."""
         return None
