@@ -192,10 +192,12 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
     from seqcnn.models.architectures import create
+    from seqcnn.training.options import combine
 
     rows = [("name", "weights", "sees (bp)", "shape", "lineage")]
     for name in catalogue.trainable():
-        network, about = create(name, {}), catalogue.about(name)
+        usual = combine("default", {"architecture": name})
+        network, about = create(name, usual.network_settings(both_strands=True)), catalogue.about(name)
         field = network.receptive_field
         seen = "all" if field is None else f"{field:,}"
         rows.append((name, f"{network.n_parameters:,}", seen, about.shape, about.lineage))

