@@ -90,6 +90,7 @@ class Model(network.Network):
     """A network of several layers with a leading member axis."""
 
     settings: settings.Deep
+    letters_at_once = 1 << 15
 
     def __init__(self, chosen: settings.Deep) -> None:
         super().__init__(chosen)

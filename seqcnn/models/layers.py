@@ -93,7 +93,7 @@ class Norm(nn.Module):
             first, second = x[:, :, :channels], x[:, :, channels:].flip(2)
             x = torch.cat([first, second]).flatten(1, 2)
             inside = None if inside is None else torch.cat([inside, inside])
-        x = self._normalise(x.float(), inside)
+        x = self._normalise(x.float() if x.dtype.itemsize < 4 else x, inside)
         if self.paired:
             first, second = x.unflatten(1, (members, -1)).chunk(2)
             x = torch.cat([first, second.flip(2)], dim=2).flatten(1, 2)

@@ -18,7 +18,7 @@ windows as there are bases; or there are no such windows."""
 
 def one_hot(codes: Tensor) -> Tensor:
     """Return one-hot, float32, shape (n, 4, length), 0.25 in every row of an N; codes are uint8, shape (n, length)."""
-    rows = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)]).to(codes.device)
+    rows = torch.cat([torch.eye(4, device=codes.device), torch.full((1, 4), 0.25, device=codes.device)])
     return functional.embedding(codes.long(), rows).transpose(1, 2)
 
 

@@ -14,9 +14,6 @@ from seqcnn.models import threads
 from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import Ragged
 
-BATCH_LETTERS: Final = 1 << 18
-"""Letters, with those that fill up short sequences, scored at a time; more do not make it faster."""
-
 WINDOW_BATCH_LETTERS: Final = 1 << 15
 """The same where each sequence is scored by its windows, which takes a hundred times as long."""
 
@@ -57,7 +54,7 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
         part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
         out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
 
-    letters = WINDOW_BATCH_LETTERS if network.rule == "window" else None
+    letters = WINDOW_BATCH_LETTERS if network.rule == "window" else network.letters_at_once
     batches = list(_batches(sequences.lengths, batch_size, letters))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
@@ -78,12 +75,11 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
 
 
 def _batches(
-    lengths: NDArray[np.int64], batch_size: int | None, letters: int | None = None
+    lengths: NDArray[np.int64], batch_size: int | None, letters: int
 ) -> Iterator[slice | NDArray[np.intp]]:
     """Yield the rows of each batch, neighbours in length together."""
     if not len(lengths):
         return
-    letters = letters or BATCH_LETTERS
     order = None if lengths.min() == lengths.max() else np.argsort(lengths, kind="stable")
     start = 0
     while start < len(lengths):
