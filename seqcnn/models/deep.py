@@ -74,12 +74,12 @@ class Dense(nn.Module):
     def __init__(self, n_members: int, inputs: int, outputs: int, *, norm: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(n_members, inputs, outputs))
-        self.bias = nn.Parameter(torch.zeros(n_members, outputs))
+        self.bias = None if norm else nn.Parameter(torch.zeros(n_members, outputs))
         self.norm = Norm(n_members, outputs) if norm else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return units, shape (n_members, n, outputs)."""
-        x = torch.baddbmm(self.bias[:, None], x, self.weight)
+        x = torch.bmm(x, self.weight) if self.bias is None else torch.baddbmm(self.bias[:, None], x, self.weight)
         if self.norm is not None:
             members, n, outputs = x.shape
             x = self.norm(x.transpose(0, 1).reshape(n, -1, 1)).view(n, members, outputs).transpose(0, 1)
@@ -98,7 +98,7 @@ class Model(network.Network):
         m, f, paired, norm = chosen.n_members, chosen.n_filters, self.maker.paired, chosen.batch_norm
         detectors = f * (2 if chosen.activation == "maxout" else 1)
         self.filters = nn.Parameter(torch.empty(m, detectors, 4, chosen.kernel_size))
-        self.threshold = nn.Parameter(torch.zeros(m, detectors))
+        self.threshold = None if norm else nn.Parameter(torch.zeros(m, detectors))
         self.first_norm = Norm(m, detectors, paired=paired) if norm else None
         self.activation = ACTIVATIONS[chosen.activation]
         self.body = Chain(self.layers(self.maker))
@@ -211,14 +211,14 @@ class Model(network.Network):
         return Signal(self.activation(scores), signal.rows).cleaned()
 
     def detector_scores(self, x: Tensor, lengths: Tensor | None) -> Signal:
-        """Return the detectors' scores less their thresholds, not clean beyond the ends."""
+        """Return the detectors' scores, less their thresholds if they have such, not clean beyond the ends."""
         chosen = self.settings
         stride = self.stride if self.maker.paired else 1
         x, rows = padded(x, lengths, chosen.kernel_size, chosen.padding, stride)
-        filters, threshold = self.filters, self.threshold
+        filters, bias = self.filters, None if self.threshold is None else -self.threshold
         if self.maker.paired:
-            filters, threshold = both_ways(filters, 2, 3), both_ways(threshold)
-        return Signal(functional.conv1d(x, filters.flatten(0, 1), -threshold.flatten()), rows)
+            filters, bias = both_ways(filters, 2, 3), None if bias is None else both_ways(bias)
+        return Signal(functional.conv1d(x, filters.flatten(0, 1), None if bias is None else bias.flatten()), rows)
 
     def substitution_scores(self, codes: Tensor) -> Tensor:
         """Score all substitutions of sequences of one length, see :mod:`seqcnn.models.affected`."""

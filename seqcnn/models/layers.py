@@ -153,7 +153,8 @@ class Unit(Layer):
         self.outputs, self.kernel_size, self.dilation, self.paired = outputs, kernel_size, dilation, paired
         self.activation = ACTIVATIONS[activation]
         self.weight = nn.Parameter(torch.empty(n_members, outputs, inputs * (2 if paired else 1), kernel_size))
-        self.bias = nn.Parameter(torch.zeros(n_members, outputs))
+        # Normalisation takes a bias away again: it would only drift.
+        self.bias = None if norm else nn.Parameter(torch.zeros(n_members, outputs))
         self.norm = Norm(n_members, outputs, paired=paired) if norm else None
 
     def forward(self, signal: Signal) -> Signal:
@@ -193,15 +194,17 @@ class Unit(Layer):
     def _beyond(self) -> int:
         return self.dilation * (self.kernel_size - 1) // 2
 
-    def _both(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        return (both_ways(weight, 2, 3), both_ways(bias)) if self.paired else (weight, bias)
+    def _both(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if not self.paired:
+            return weight, bias
+        return both_ways(weight, 2, 3), None if bias is None else both_ways(bias)
 
-    def _folded(self) -> tuple[Tensor, Tensor]:
+    def _folded(self) -> tuple[Tensor, Tensor | None]:
         """Return weight and bias with the normalisation of evaluation in them."""
         weight, bias = self.weight, self.bias
         if self.norm is not None:
-            scale, shift = self.norm.scale_and_shift()
-            weight, bias = weight * scale[:, :, None, None], bias * scale + shift
+            scale, bias = self.norm.scale_and_shift()
+            weight = weight * scale[:, :, None, None]
         return self._both(weight, bias)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, beyond: int) -> Tensor:

@@ -100,7 +100,7 @@ def test_gradient_reaches_every_weight(name: str) -> None:
         if not key.endswith(deep.STATISTICS):
             assert parameter.grad is not None
             for member in parameter.grad:
-                assert member.abs().sum() > 0 or (key.endswith("bias") and not key.startswith("output")), key
+                assert member.abs().sum() > 0, key
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,12 +116,12 @@ def test_save_and_load(name: str, tmp_path: Path) -> None:
     close(member_scores(join_members(alone), rows), member_scores(network, rows)[::-1])
 
 
-def course(name: str, seeds: list[int], n_steps: int = 4, **options: Any) -> tuple[Network, Ragged]:
+def course(name: str, seeds: list[int], n_steps: int = 4) -> tuple[Network, Ragged]:
     """Train members for a few steps."""
-    network = architectures.create(name, TINY | {"n_members": len(seeds), "dropout": 0.3} | options)
+    network = architectures.create(name, TINY | {"n_members": len(seeds), "dropout": 0.3})
     network.seed(seeds)
     network.train()
-    optimiser = create("adamw", network, [Rates(0.01)] * len(seeds), n_steps, "constant")
+    optimiser = create("sgd", network, [Rates(0.05)] * len(seeds), n_steps, "constant")
     rows = sequences([30] * 12, seed=1)
     codes, targets = torch.from_numpy(np.stack(rows)), torch.arange(12.0)[:, None] % 2
     for inputs in list(network.prepare(codes, None, 12)) * n_steps:
@@ -136,7 +136,7 @@ def test_members_are_independent(name: str) -> None:
     together, rows = course(name, [7, 8])
     for i, seed in enumerate([7, 8]):
         np.testing.assert_allclose(
-            member_scores(course(name, [seed])[0], rows)[0], member_scores(together, rows)[i], atol=2e-3
+            member_scores(course(name, [seed])[0], rows)[0], member_scores(together, rows)[i], atol=1e-4
         )
     assert np.abs(np.diff(member_scores(together, rows), axis=0)).max() > 0.01
 
@@ -207,8 +207,7 @@ def test_receptive_field(name: str) -> None:
     length = 3 * field + 3 * network.stride
     x = torch.from_numpy(one_hot(np.stack(sequences([length])))).double().requires_grad_()
     network.double()
-    with mock.patch("torch.nn.functional.relu", torch.nn.functional.leaky_relu):
-        signal = network.body(network.detect(x, None)).values if name == "none" else _linear(network, x)
+    signal = _linear(network, x)
     middle = signal.shape[2] // 2
     signal[0, :, middle].sum().backward()
     assert x.grad is not None
