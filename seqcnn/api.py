@@ -13,6 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from seqcnn.dataset.class_names import ClassNames, renumber
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.split import SplitOptions, assign
+from seqcnn.interpret.extraction import ExtractionOptions
+from seqcnn.interpret.filter_motifs import MotifOptions
+from seqcnn.interpret.filter_search import FilterSearch, SearchOptions
+from seqcnn.interpret.found_motifs import FoundMotif
 from seqcnn.interpret.mutate import MutateOptions, mutate, rectangle
 from seqcnn.models import catalogue
 from seqcnn.models import device as devices
@@ -134,6 +138,67 @@ class Predictor:
         changes = mutate(self.model, codes, MutateOptions(score, method)).substitution
         number = 0 if target is None else self.target_names.index(target)
         return rectangle(changes[..., number : number + 1], codes.lengths)[:, 0]
+
+    def motifs(
+        self,
+        sequences: Sequence[str],
+        labels: ArrayLike | None = None,
+        *,
+        target: str | None = None,
+        merge: bool = False,
+        top: int | None = None,
+        rule: str = "best",
+        fraction: float | None = None,
+        weights: str = "none",
+        seed: int = 0,
+        **trimming: Any,
+    ) -> list[FoundMotif]:
+        """Return the motifs of the first layer's filters, the largest effect first; those that do not count are last.
+
+        Parameters
+        ----------
+        sequences : sequence of str
+            DNA or RNA in any case, of any lengths but 0.
+        labels : array, shape (n,), optional
+            1 and 0 (NaN where unknown): motifs are made of the positives. Else of all sequences.
+        target : str, optional
+            Which target or class effects are measured on; the first unless said.
+        merge : bool
+            Make one motif of those that are alike.
+        top : int, optional
+            Keep so many.
+        rule, fraction, weights
+            Which windows count and how much, see :class:`seqcnn.interpret.extraction.ExtractionOptions`.
+        seed : int
+        **trimming
+            Fields of :class:`seqcnn.interpret.filter_motifs.MotifOptions`.
+
+        Returns
+        -------
+        list of FoundMotif
+
+        Raises
+        ------
+        TypeError, ValueError, seqcnn.errors.SeqcnnError
+            If sequences or options are not as said, or no filter fires.
+        """
+        codes = _encode(sequences)
+        if not len(codes) or not codes.lengths.all():
+            raise ValueError(f"sequence {codes.lengths.argmin() + 1} is empty" if len(codes) else "no sequences")
+        known = None if labels is None else np.asarray(labels, dtype=np.float32)
+        if known is not None and known.shape != (len(codes),):
+            raise ValueError(f"{len(codes)} sequences, but labels of shape {known.shape}")
+        if target is not None and target not in self.target_names:
+            raise ValueError(f"there is no target {target!r}; there are: {', '.join(self.target_names)}")
+        number = 0 if target is None else self.target_names.index(target)
+        options = SearchOptions(
+            ExtractionOptions(rule, fraction, weights), MotifOptions(**trimming), merge, top, number, seed=seed
+        )
+        names = from_text(f"row_{i + 1}" for i in range(len(codes)))
+        origin = np.full(len(codes), Origin.GIVEN, dtype=np.uint8)
+        with FilterSearch(self.model, options) as search:
+            search.take(Examples(codes, names, None, origin), known)
+            return search.find()
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader
@@ -43,7 +44,7 @@ class Source:
     tally : Tally
         Is filled while reading.
     label : float or None
-        Target of examples that say none; None for no targets at all.
+        Target of examples that say none, NaN where it is unknown then; None for no targets at all.
     keep_empty : bool
         Keep sequences without a letter, for outputs that have a row for each input; else they are left out and counted.
     classes : ClassNames, optional
@@ -195,7 +196,8 @@ class Source:
                 read_target=self.classes.number if self.has_classes else None,
                 header="auto" if options.header is None else options.header,
             )
-            if self.label is not None and options.target_columns is None and not table.target_names:
+            positives = self.label is not None and not math.isnan(self.label)
+            if positives and options.target_columns is None and not table.target_names:
                 columns = ", ".join(table.column_names)
                 self.tally.note(
                     f"{self.path}: no column is known as a target, so that all are taken to be positives; "

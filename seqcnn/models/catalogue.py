@@ -135,6 +135,19 @@ def check(architecture: str, values: Mapping[str, Any]) -> None:
         known[name].check(value)
 
 
+def check_strands(architecture: str, strands: str) -> None:
+    """Refuse what an architecture cannot make of both strands.
+
+    Raises
+    ------
+    UsageError
+    """
+    architectures.check(architecture)
+    choices = _fields(_tree(_path(architecture)), "Settings")["strands"].choices
+    if strands not in choices:
+        raise UsageError(f"the architecture {architecture} has no strands {strands!r}; it has: {', '.join(choices)}")
+
+
 def about(name: str) -> About:
     """Return what an architecture's file says of it: after the colon in its first line, and as its LINEAGE."""
     tree = _tree(_path(name))

@@ -11,7 +11,9 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,6 +25,7 @@ from seqcnn.models.one_hot import one_hot, other_strand, padded
 from seqcnn.models.readout import Readout
 from seqcnn.models.recurrent import Recurrent
 from seqcnn.models.signal import Signal, both_ways
+from seqcnn.sequence.ragged import Ragged
 
 Inputs = tuple[Tensor, Tensor | None]
 """Codes, shape (n, longest), and lengths, shape (n,); None if all are equal."""
@@ -91,6 +94,8 @@ class Model(network.Network):
 
     settings: settings.Deep
     letters_at_once = 1 << 15
+    silenced: Tensor | None = None
+    """Which detectors never fire, bool, shape (n_detectors,)."""
 
     def __init__(self, chosen: settings.Deep) -> None:
         super().__init__(chosen)
@@ -208,7 +213,39 @@ class Model(network.Network):
         """Return the detectors' activations along one-hot sequences."""
         signal = self.detector_scores(x, lengths)
         scores = signal.values if self.first_norm is None else self.first_norm(signal.values, signal.inside())
+        if self.silenced is not None:
+            return Signal(self._without(scores, self.silenced), signal.rows).cleaned()
         return Signal(self.activation(scores), signal.rows).cleaned()
+
+    def _without(self, scores: Tensor, silenced: Tensor) -> Tensor:
+        """Return activations, those of some detectors 0: with maxout that of the other of a pair, if there is one."""
+        channels = torch.cat([silenced, silenced.flip(0)]) if self.maker.paired else silenced
+        channels = channels.repeat(self.settings.n_members)[:, None]
+        if self.settings.activation == "maxout":
+            found = self.activation(scores.masked_fill(channels, -torch.inf))
+            return found.masked_fill(found == -torch.inf, 0.0)
+        return self.activation(scores).masked_fill(channels, 0.0)
+
+    def detectors(self) -> list[network.Detectors]:
+        """Return the detectors with the normalisation in them; of maxout both of each pair."""
+        filters, threshold = self.filters.detach(), self.threshold
+        if self.first_norm is not None:
+            scale, shift = self.first_norm.scale_and_shift()
+            filters, threshold = filters * scale[:, :, None, None], -shift
+        assert threshold is not None
+        members = tuple(range(self.settings.n_members))
+        return [network.Detectors(filters.detach(), threshold.detach(), members, self.settings.both_strands)]
+
+    def scores_without(
+        self, sequences: Ragged, member: int, filters: Sequence[Sequence[int]]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Do as the base class says: what silenced detectors give is 0."""
+        one = self.members([member])
+        assert isinstance(one, Model)
+        for each in filters:
+            one.silenced = torch.zeros(self.filters.shape[1], dtype=torch.bool, device=self.filters.device)
+            one.silenced[list(each)] = True
+            yield one.score(sequences)[0]
 
     def detector_scores(self, x: Tensor, lengths: Tensor | None) -> Signal:
         """Return the detectors' scores, less their thresholds if they have such, not clean beyond the ends."""

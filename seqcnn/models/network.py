@@ -36,6 +36,30 @@ RULES: Final = ("whole", "window")
 """How a sequence is scored: as it is, or as the best of its windows of the detectors' length, see `window_rule`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """The motif filters of a network's first layer, for members of one shape.
+
+    A filter fires at a window, which may reach up to k - 1 N beyond either end, where its score is above its threshold.
+
+    Parameters
+    ----------
+    filters : Tensor, shape (n_members, n_filters, 4, k)
+        Rows A C G T/U; whatever scales the scores before they are rectified is in them.
+    threshold : Tensor, shape (n_members, n_filters)
+        The activation is the score less this.
+    members : tuple of int
+        Which members of the network, or networks of a collection, these are.
+    both_strands : bool
+        They are held against the reverse complement too.
+    """
+
+    filters: Tensor
+    threshold: Tensor
+    members: tuple[int, ...]
+    both_strands: bool
+
+
 class Loss(Protocol):
     """What a fit minimises, in the two forms that a network may ask for."""
 
@@ -235,6 +259,32 @@ class Network(nn.Module, ABC):
             for ours, theirs in zip(network.parameters(), self.parameters(), strict=True):
                 ours.copy_(theirs[list(chosen)])
         return _finished(network, self)
+
+    def detectors(self) -> list[Detectors]:
+        """Return the first layer's filters, for each shape there is; none if it is not one of motif filters.
+
+        Here for networks with parameters `filters`, (n_members, n_filters, 4, k), and `threshold`, (n_members,
+        n_filters), which is taken from their scores before they are rectified. Others say their own.
+        """
+        filters, threshold = getattr(self, "filters", None), getattr(self, "threshold", None)
+        if not isinstance(filters, Tensor) or not isinstance(threshold, Tensor):
+            return []
+        members = tuple(range(self.settings.n_members))
+        return [Detectors(filters.detach(), threshold.detach(), members, self.settings.both_strands)]
+
+    def scores_without(
+        self, sequences: Ragged, member: int, filters: Sequence[Sequence[int]]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield a member's scores, shape (n, n_targets), with filters silenced, set after set: they never fire.
+
+        A silenced filter's feature is 0, what dropout and a sequence without the motif make of it as well; a mean over
+        sequences would depend on the set. Here for networks with a `threshold`, see :meth:`detectors`.
+        """
+        for each in filters:
+            silenced = self.members([member])
+            threshold = silenced.get_parameter("threshold")
+            threshold[0, list(each)] = torch.inf
+            yield silenced.score_by_windows(sequences)[0] if self.rule == "window" else silenced.score(sequences)[0]
 
     @property
     def n_parameters(self) -> int:

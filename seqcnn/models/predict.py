@@ -14,6 +14,9 @@ from seqcnn.models import threads
 from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import Ragged
 
+BATCH_LETTERS: Final = 1 << 18
+"""Letters, with those that fill up short sequences, scored at a time where a network does not say it."""
+
 WINDOW_BATCH_LETTERS: Final = 1 << 15
 """The same where each sequence is scored by its windows, which takes a hundred times as long."""
 
@@ -55,7 +58,7 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
         out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
 
     letters = WINDOW_BATCH_LETTERS if network.rule == "window" else network.letters_at_once
-    batches = list(_batches(sequences.lengths, batch_size, letters))
+    batches = list(batches_of(sequences.lengths, batch_size, letters))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
@@ -74,12 +77,13 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     return out
 
 
-def _batches(
-    lengths: NDArray[np.int64], batch_size: int | None, letters: int
+def batches_of(
+    lengths: NDArray[np.int64], batch_size: int | None, letters: int | None = None
 ) -> Iterator[slice | NDArray[np.intp]]:
     """Yield the rows of each batch, neighbours in length together."""
     if not len(lengths):
         return
+    letters = letters or BATCH_LETTERS
     order = None if lengths.min() == lengths.max() else np.argsort(lengths, kind="stable")
     start = 0
     while start < len(lengths):

@@ -126,6 +126,8 @@ class TrainOptions:
                 below = "" if high == math.inf else f" and below {high}"
                 raise UsageError(f"{name} must be at least {low}{below}, not {value}")
         catalogue.check(self.architecture, self.said_settings())
+        if self.strands in ("best", "mean", "equivariant"):
+            catalogue.check_strands(self.architecture, self.strands)
         for name in ("learning_rate", "filter_scale", "weight_scale"):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -339,3 +339,27 @@ def test_onnx(name: str, tmp_path: Path) -> None:
         rows = np.stack(sequences([length] * n, letters=5))
         (found,) = session.run(None, {"one_hot": one_hot(rows)})
         np.testing.assert_allclose(found, predict(network, from_rows(list(rows))), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[2], WAYS[3]], ids=lambda way: way.get("activation", "relu"))
+def test_detectors_and_scores_without_them(way: dict[str, Any]) -> None:
+    """Detectors give what the first layer rectifies; silenced ones count for nothing."""
+    network = make("resnet", **way).requires_grad_(False)
+    assert isinstance(network, deep.Model)
+    (found,) = network.detectors()
+    x = torch.from_numpy(one_hot(np.stack(sequences([40]))))
+    scores_there = torch.nn.functional.conv1d(x, found.filters[1]) - found.threshold[1][:, None]
+    signal = network.detect(x, None)
+    k, n = network.settings.kernel_size, found.filters.shape[1]
+    first = (0 if signal.rows is None else int(signal.rows.start[0])) + (
+        k - 1 if network.settings.padding == "N" else (k - 1) // 2
+    )
+    wanted = network.activation(scores_there)
+    got = signal.values.unflatten(1, (2, -1))[:, 1, : wanted.shape[1], first : first + wanted.shape[2]]
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+    rows = from_rows(sequences([30, 30, 41]))
+    with torch.inference_mode():
+        nothing, one, everything = network.scores_without(rows, 1, [[], [0], list(range(n))])
+    np.testing.assert_allclose(nothing, member_scores(network, rows)[1], atol=1e-5)
+    assert np.abs(one - nothing).max() > 1e-4
+    assert np.ptp(everything[:2], axis=0).max() < 1e-5  # two sequences of one length are alike without detectors

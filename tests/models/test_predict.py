@@ -100,7 +100,7 @@ def test_every_row_is_in_one_batch(
     torch.set_num_threads(n_threads)
     for letters in (1, 100, 1000):
         monkeypatch.setattr(predict_module, "BATCH_LETTERS", letters)
-        batches = list(predict_module._batches(sequences.lengths, None))
+        batches = list(predict_module.batches_of(sequences.lengths, None))
         rows = [np.arange(len(lengths))[rows] for rows in batches]
         assert sorted(np.concatenate(rows).tolist()) == list(range(len(lengths)))
         assert all(len(part) == 1 or len(part) * sequences.lengths[part].max() <= letters for part in rows)

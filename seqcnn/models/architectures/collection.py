@@ -6,7 +6,7 @@ Networks of one shape are the members of one group, so that one pass scores them
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -128,6 +128,20 @@ class Model(network.Network):
         for each, columns in zip(self.networks, self.columns, strict=True):
             out[0, :, columns] = each.score_windows(codes, starts, length, exact=exact)[:, :, 0]
         return out
+
+    def detectors(self) -> list[network.Detectors]:
+        """Return the filters of each group; the number of a member is that of its target."""
+        found = []
+        for each, columns in zip(self.networks, self.columns, strict=True):
+            (of_group,) = each.detectors()
+            found.append(dataclasses.replace(of_group, members=tuple(columns)))
+        return found
+
+    def scores_without(
+        self, sequences: Ragged, member: int, filters: Sequence[Sequence[int]]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield the scores of one target, shape (n, 1), with filters of its network silenced."""
+        yield from self.single(member).scores_without(sequences, 0, filters)
 
     def take(self, targets: Collection[int]) -> Iterator[tuple[deepbind.Model, list[int]]]:
         """Yield the networks of some targets, those of one shape as members of one, and which targets they are."""

@@ -6,7 +6,7 @@ global pooling could put partial ones together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,9 +18,11 @@ from torch.nn import functional
 
 from seqcnn.errors import UsageError
 from seqcnn.models import cpu_step, network, run_pooling
+from seqcnn.models.network import to_tensors
 from seqcnn.models.scan import Windows, choose_word, scan, window_batches
 from seqcnn.models.scan_average import scan_with_average
 from seqcnn.models.scan_convolution import convolve_with_average, scan_by_convolution
+from seqcnn.sequence.ragged import Ragged
 
 LINEAGE: Final = "DeepBind"
 
@@ -45,6 +47,8 @@ class Settings(network.Settings):
 
     Parameters
     ----------
+    strands : {"best"}
+        The better score of both strands counts.
     n_filters : int, 1 or more
         Motif detectors.
     kernel_size : int, 1 to 200
@@ -55,6 +59,7 @@ class Settings(network.Settings):
         What is kept of a detector's scores along a sequence.
     """
 
+    strands: str = "best"
     n_filters: int = 16
     kernel_size: int = 24
     hidden: int = 32
@@ -191,6 +196,25 @@ class Model(network.Network):
     def detector_length(self) -> int:
         """The detectors' own length."""
         return self.settings.kernel_size
+
+    def scores_without(
+        self, sequences: Ragged, member: int, filters: Sequence[Sequence[int]]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Do as the base class says; where sequences are scored whole, with one scan for all sets."""
+        if self.rule != "whole":
+            yield from super().scores_without(sequences, member, filters)
+            return
+        n_filters, network = self.settings.n_filters, self.members([member])
+        assert isinstance(network, Model)
+        tensors = to_tensors(sequences, self.output_bias.device)
+        features = torch.cat([network._features(inputs) for inputs in network.prepare(*tensors, len(sequences))], 1)
+        for each in filters:
+            silent = [at for f in each for at in range(f, features.shape[3], n_filters)]
+            kept = features[..., silent].clone()
+            features[..., silent] = 0
+            scores: NDArray[np.float32] = network._head(features)[0].cpu().numpy()
+            features[..., silent] = kept
+            yield scores
 
     def score_windows(
         self, codes: NDArray[np.uint8], starts: NDArray[np.intp], length: int, *, exact: bool = True

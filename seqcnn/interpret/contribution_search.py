@@ -1,0 +1,111 @@
+"""The motifs of contributions in a set of sequences, with the face of the search for those of filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcnn.dataset.examples import Examples, join
+from seqcnn.dataset.reading import Tally
+from seqcnn.interpret.contributions import ContributionOptions, find_motifs
+from seqcnn.interpret.filter_motifs import SiteCounts
+from seqcnn.interpret.filter_search import SearchOptions
+from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
+from seqcnn.interpret.motif_effects import make_contrast, put_in
+from seqcnn.models.modelfile import Model
+
+
+class ContributionSearch:
+    """Takes sequences block after block, then gives motifs and their sites; a context. All are held in memory.
+
+    Parameters
+    ----------
+    model : Model
+    options : SearchOptions
+        Those of the extraction, of merging and of trimming say nothing here.
+    tally : Tally, optional
+        Notes are added to it.
+    """
+
+    def __init__(self, model: Model, options: SearchOptions, tally: Tally | None = None) -> None:
+        self._model, self._options, self._tally = model, options, tally
+        self._parts: list[Examples] = []
+        self._labels = np.zeros(0, np.float32)
+        self._found: list[FoundMotif] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._parts.clear()
+
+    def take(self, examples: Examples, labels: NDArray[np.float32] | None = None) -> None:
+        """Take sequences, with labels of 0, 1 and NaN, shape (n,), or other numbers, which are not used."""
+        known = np.full(len(examples), np.nan, np.float32) if labels is None else labels
+        self._parts.append(examples.with_targets(None))
+        self._labels = np.concatenate([self._labels, known])
+
+    def find(self, path: str | None = None) -> list[FoundMotif]:
+        """Return the motifs, those that count first, the largest gain of the score where they are put in first."""
+        sequences, labels, options = join(self._parts).sequences, self._labels, self._options
+        wanted = ContributionOptions(
+            pseudocount=options.motifs.pseudocount,
+            min_sites=options.motifs.min_sites,
+            alphabet=self._model.alphabet,
+            target=options.target,
+        )
+        network = self._model.network
+        found = find_motifs(network, sequences, labels if self.labelled else None, wanted, self._tally, path)
+        positives = sequences.take(labels == 1) if self.labelled else sequences
+        contrast = make_contrast(positives, sequences.take(labels == 0), options.target, options.seed)
+        found = sorted(put_in(found, network, contrast), key=lambda each: (not each.kept, -each.effect))
+        if options.top is not None:
+            said = f"not among the {options.top:,} with the largest effects"
+            found = [replace(e, status=said) if e.kept and i >= options.top else e for i, e in enumerate(found)]
+        counts, used = SiteCounts(len(found)), labels == 1 if self.labelled else np.ones(len(labels), bool)
+        for number, each in enumerate(found):
+            if each.sites is not None:
+                counts.add(number, each.sites, labels, used, sequences.lengths)
+        n_labels = (self.counts()["positives"], self.counts()["negatives"]) if self.labelled else (0, 0)
+        self._found = [counts.measured(each, i, *n_labels) for i, each in enumerate(found)]
+        return self._found
+
+    def sites(self) -> Iterator[PlacedSites]:
+        """Yield the sites, of each motif by its number in what :meth:`find` returned."""
+        first = 0
+        for part in self._parts:
+            sites = [(i, _within(e.sites, first, len(part))) for i, e in enumerate(self._found) if e.sites is not None]
+            yield PlacedSites(part.names, part.sequences.lengths, part.windows, sites)
+            first += len(part)
+
+    @property
+    def background(self) -> NDArray[np.float64]:
+        """Base frequencies of all sequences, of both strands where both are read; shape (4,)."""
+        bases = np.zeros(4)
+        for part in self._parts:
+            bases += np.bincount(part.sequences.data, minlength=5)[:4]
+        if self._model.network.settings.both_strands:
+            bases += bases[::-1]
+        return np.asarray(bases / max(1.0, bases.sum()))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether labels are 0 and 1, and there are positives, which motifs are made of then."""
+        known = self._labels[~np.isnan(self._labels)]
+        return bool(np.isin(known, (0, 1)).all() and (known == 1).any())
+
+    def counts(self) -> dict[str, int]:
+        """Return what there was."""
+        kinds = {"positives": 1, "negatives": 0}
+        return {kind: int(np.count_nonzero(self._labels == label)) for kind, label in kinds.items() if self.labelled}
+
+
+def _within(sites: Sites, first: int, n: int) -> Sites:
+    """Return the sites in `n` sequences from the first on, numbered from there."""
+    here = (sites.sequence >= first) & (sites.sequence < first + n)
+    return Sites(sites.sequence[here] - first, sites.start[here], sites.minus[here], sites.score[here], sites.width)

@@ -1,0 +1,117 @@
+"""The folder that motifs are written to: table, motif files, sites, logos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from seqcnn.errors import UsageError
+from seqcnn.formats.motif_files import MOTIF_FORMATS, write_motifs
+from seqcnn.formats.output import atomic_path
+from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
+from seqcnn.report.motif_table import match_lines, motif_lines
+
+PICTURE_FORMATS: Final = ("png", "svg", "pdf")
+
+
+@dataclass(frozen=True, slots=True)
+class MotifOutputs:
+    """What is written beside motifs.tsv and sites.bed.
+
+    Parameters
+    ----------
+    formats : sequence of str
+        Motif files, of :data:`seqcnn.formats.motif_files.MOTIF_FORMATS`.
+    logos : sequence of str
+        Pictures, of :data:`PICTURE_FORMATS`; none for no logos.
+    n_logos : int or None
+        Motifs that are drawn, from the first on; None for all.
+    """
+
+    formats: Sequence[str] = MOTIF_FORMATS
+    logos: Sequence[str] = ("png",)
+    n_logos: int | None = 20
+
+    def check(self) -> None:
+        """Raise UsageError if there is no such format."""
+        for kinds, known in ((self.formats, MOTIF_FORMATS), (self.logos, PICTURE_FORMATS)):
+            for kind in kinds:
+                if kind not in known:
+                    raise UsageError(f"unknown format {kind!r}; there are: {', '.join(known)}")
+
+
+def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs, *, matches: bool) -> list[str]:
+    """Write the table of all motifs, matches, and the files of those that count; return the names of the files."""
+    texts = {"motifs.tsv": motif_lines(found)}
+    if matches:
+        texts["matches.tsv"] = match_lines(found)
+    for name, lines in texts.items():
+        with atomic_path(folder / name) as path:
+            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    kept = [each.motif for each in found if each.kept]
+    files = [f"motifs.{kind}" for kind in dict.fromkeys(outputs.formats)] if kept else []
+    for name in files:
+        write_motifs(kept, folder / name)
+    return [*texts, *files]
+
+
+def draw_logos(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs) -> Iterator[Path]:
+    """Draw the motifs that count into logos/, both strands and a sheet; yield each file once it is there."""
+    from seqcnn.report.logos import save_logos
+
+    drawn = [each.motif for each in found if each.kept][: outputs.n_logos]
+    if drawn and outputs.logos:
+        (folder / "logos").mkdir(exist_ok=True)
+        yield from save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos)))
+
+
+def write_sites(
+    parts: Iterable[PlacedSites], found: Sequence[FoundMotif], path: Path, *, after_each: Callable[[int], object]
+) -> int:
+    """Write the sites of the motifs that count as BED6; return how many there are.
+
+    Lines are in the order of the sequences, part by part, in a part motif by motif. They have chromosome and strand of
+    the genome where a sequence's place is known, else the sequence's name and place in it. What hangs over a sequence's
+    end is cut off. The score is that of the site: of a filter its activation.
+    """
+    n = 0
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        for part in parts:
+            for number, sites in part.sites:
+                if found[number].kept and len(sites):
+                    file.write(_bed_lines(found[number].name, sites, part))
+                    n += len(sites)
+                    after_each(len(sites))
+    return n
+
+
+def _bed_lines(name: str, sites: Sites, part: PlacedSites) -> str:
+    rows = sites.sequence
+    start = np.maximum(sites.start, 0)
+    end = np.minimum(sites.start + sites.width, part.lengths[rows])
+    minus = sites.minus
+    windows = part.windows
+    chrom: Sequence[str]
+    if windows is None:
+        called = part.names.decode()
+        chrom = [called[row] for row in rows.tolist()]
+    else:
+        called = part.names.decode()
+        chrom = [str(windows.chrom[row]) or called[row] for row in rows.tolist()]
+        known = windows.chrom[rows] != ""
+        turned = np.zeros(len(rows), bool) if windows.strand is None else windows.strand[rows] == "-"
+        first, last = windows.start[rows], windows.end[rows]
+        start, end = (
+            np.where(known, np.where(turned, last - end, first + start), start),
+            np.where(known, np.where(turned, last - start, first + end), end),
+        )
+        start = np.maximum(start, 0)
+        minus = minus != (turned & known)
+    strand = np.where(minus, "-", "+").tolist()
+    scores = [f"{score:.4g}" for score in sites.score.tolist()]
+    rows_text = zip(chrom, start.tolist(), end.tolist(), scores, strand, strict=True)
+    return "".join(f"{c}\t{a}\t{b}\t{name}\t{score}\t{s}\n" for c, a, b, score, s in rows_text)
