@@ -4,7 +4,7 @@ Kelley, Snoek and Rinn 2016, doi:10.1101/gr.200535.115; LeCun et al. 1998, doi:1
 and Hinton 2012 (AlexNet). Later layers see combinations of motifs and their distances. Smaller than as published (300,
 200 and 200 channels, 1,000 units), and the pooling over the sequence, which Basset does not have, takes any length.
 
-At the defaults 87,809 weights a member; a position before the last pooling sees 129 bp.
+At the defaults 87,489 weights a member; a position before the last pooling sees 129 bp.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Quang and Xie 2016, doi:10.1093/nar/gkw226; with other cells as in deepRAM, Trab
 doi:10.1093/bioinformatics/btz339. Cells count and order motifs over any distance. Smaller than as published (320
 detectors, 320 units each way), and what the cells give is pooled over the sequence, so that it may have any length.
 
-At the defaults 35,777 weights a member; a position before the last pooling sees the whole sequence.
+At the defaults 35,649 weights a member; a position before the last pooling sees the whole sequence.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Szegedy et al. 2015, arXiv:1409.4842 (GoogLeNet). Motifs are of many lengths; wide and narrow kernels see them at once.
 
-At the defaults 90,625 weights a member; a position before the last pooling sees 195 bp.
+At the defaults 90,049 weights a member; a position before the last pooling sees 195 bp.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 He et al. 2016, arXiv:1512.03385; wide: Zagoruyko and Komodakis 2016, arXiv:1605.07146. What is added lets the gradient
 reach the detectors past any number of layers.
 
-At the defaults 77,105 weights a member; a position before the last pooling sees 357 bp.
+At the defaults 76,705 weights a member; a position before the last pooling sees 357 bp.
 """
 
 from __future__ import annotations

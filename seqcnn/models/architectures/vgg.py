@@ -3,7 +3,7 @@
 Simonyan and Zisserman 2015, arXiv:1409.1556. Small kernels on top of each other see as far as one large kernel, with
 fewer weights and more steps between; here the detectors are small too.
 
-At the defaults 106,177 weights a member; a position before the last pooling sees 85 bp.
+At the defaults 105,665 weights a member; a position before the last pooling sees 85 bp.
 """
 
 from __future__ import annotations
