@@ -192,7 +192,8 @@ class Model(network.Network):
 
     def score_one_hot(self, x: Tensor) -> Tensor:
         """Score one-hot sequences of one length, shape (n, 4, length); return (n_members, n, n_targets)."""
-        return self._combined(self.score_strands(torch.cat([x, x.flip(1, 2)]) if self._reads_twice else x, None))
+        scores = self.score_strands(x, None)
+        return self._better(scores, self.score_strands(x.flip(1, 2), None)) if self._reads_twice else scores
 
     @property
     def _reads_twice(self) -> bool:
@@ -202,7 +203,10 @@ class Model(network.Network):
         """Return what is made of the scores of both strands, the second half being those of the other ones."""
         if not self._reads_twice:
             return scores
-        first, second = scores.chunk(2, dim=1)
+        return self._better(*scores.chunk(2, dim=1))
+
+    def _better(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return what is made of the scores of the strands."""
         return torch.maximum(first, second) if self.settings.strands == "best" else (first + second) / 2
 
     def score_strands(self, x: Tensor, lengths: Tensor | None) -> Tensor:

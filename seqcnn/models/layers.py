@@ -224,6 +224,8 @@ class Pool(Layer):
     def forward(self, signal: Signal) -> Signal:
         """Return the signal that comes of one."""
         x, rows, size = signal.values, signal.rows, self.size
+        if torch.compiler.is_exporting():
+            return self._plain(signal)
         if rows is None:
             if self.average:
                 return Signal(functional.avg_pool1d(x, size, ceil_mode=True, count_include_pad=False))
@@ -236,6 +238,21 @@ class Pool(Layer):
             return Signal(total / count.clamp(min=0.5 / size), after)
         least = self._filled(x.masked_fill(~inside, -torch.inf), -torch.inf)
         return Signal(functional.max_pool1d(least, size), after).cleaned()
+
+    def _plain(self, signal: Signal) -> Signal:
+        """Do the same in operations that can be exported for signals of any length."""
+        x, rows, size = signal.values, signal.rows, self.size
+        inside = torch.ones_like(x[:, :1]).bool() if rows is None else rows.inside(x.shape[2])
+        after = None if rows is None else Rows(rows.start // size, (rows.stop + size - 1) // size)
+        n = (x.shape[2] + size - 1) // size
+
+        def cells(values: Tensor, filler: float) -> Tensor:
+            return functional.pad(values, (0, size - 1), value=filler)[:, :, : n * size].unflatten(2, (n, size))
+
+        if self.average:
+            count = cells(inside.to(x.dtype), 0.0).sum(3)
+            return Signal(cells(x, 0.0).sum(3) / count.clamp(min=0.5), after)
+        return Signal(cells(x.masked_fill(~inside, -torch.inf), -torch.inf).amax(3), after).cleaned()
 
     def _filled(self, x: Tensor, value: float) -> Tensor:
         """Return whole stretches to pool."""

@@ -75,9 +75,9 @@ def padded(
         return functional.pad(x, (before, after), value=value), rows
     half = (stride + 1) // 2  # times 2 it is 1, modulo the stride
     if stops is None:
-        shift = -n_windows * half % stride
+        shift = (stride - n_windows % stride) * half % stride
         x = functional.pad(x, (before + shift, after + shift), value=value)
-        start = torch.full((len(x),), shift, device=x.device)
+        start = torch.full((x.shape[0],), shift, device=x.device)
         return x, Rows(start, start + n_windows)
     shifts = -stops * half % stride
     x = functional.pad(x, (before, after + 2 * (stride - 1)), value=value)
