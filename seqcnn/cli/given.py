@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcnn.cli.console import Reporter
@@ -116,3 +117,25 @@ def set_rule(model: Model, rule: str | None) -> None:
         )
     if rule is not None:
         model.network.rule = rule
+
+
+def load_all(paths: Sequence[str], device: str, rule: str | None) -> dict[str, Model]:
+    """Read models, by the names of their files or run folders.
+
+    Raises
+    ------
+    UsageError
+        If two have one name, or have no such rule.
+    """
+    from seqcnn.models.modelfile import load
+
+    models: dict[str, Model] = {}
+    for path in paths:
+        label = Path(path).resolve().name.removesuffix(".safetensors")
+        if label == "model":
+            label = Path(path).resolve().parent.name
+        if label in models:
+            raise UsageError(f"two models are named {label!r}: rename a file")
+        models[label] = load(path, device)
+        set_rule(models[label], rule)
+    return models

@@ -24,7 +24,9 @@ _MITOCHONDRION: Final = frozenset(("m", "mt", "mito", "mtdna", "mitochondrion"))
 _MOST_COMPARED: Final = 10_000
 
 
-def reconcile(chroms: Iterable[str], sizes: Mapping[str, int]) -> tuple[dict[str, str], str | None]:
+def reconcile(
+    chroms: Iterable[str], sizes: Mapping[str, int], where: str = "the peaks"
+) -> tuple[dict[str, str], str | None]:
     """Find the genome's name for each chromosome.
 
     A name that the genome has is kept. Others are tried without ``chr`` or with it, then also in another case, without
@@ -40,6 +42,8 @@ def reconcile(chroms: Iterable[str], sizes: Mapping[str, int]) -> tuple[dict[str
         Names in the regions; repeats count once.
     sizes : mapping of str to int
         Names in the genome.
+    where : str
+        What has the regions, for the message.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def reconcile(chroms: Iterable[str], sizes: Mapping[str, int]) -> tuple[dict[str
         return names, None
     first, target = changed[0]
     count = "1 name" if len(changed) == 1 else f"{len(changed)} names"
-    return names, f"chromosome names: {first} in the peaks is {target} in the genome ({count} matched)"
+    return names, f"chromosome names: {first} in {where} is {target} in the genome ({count} matched)"
 
 
 def _bare(name: str) -> str:

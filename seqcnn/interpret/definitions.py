@@ -13,7 +13,7 @@ from seqcnn.models import tasks
 DEFINITIONS: Final = ("difference", "deepbind", "log-odds", "response")
 """See :func:`express`."""
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 def check_definition(definition: str, task: str) -> None:
@@ -57,7 +57,7 @@ def express(definition: str, task: str, reference: Floats, change: Floats) -> ND
         return change
     mutant = reference + change
     if definition == "deepbind":
-        shown: Floats = np.where(np.maximum(reference, mutant) <= 0, np.float32(0), change)
+        shown: Floats = np.where(np.maximum(reference, mutant) <= 0, change.dtype.type(0), change)
         return shown
     if definition == "response":
         return tasks.respond(task, mutant) - tasks.respond(task, reference)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seqcnn.errors import UsageError
 from seqcnn.formats.genome import Genome
-from seqcnn.models import threads
+from seqcnn.models import forked
 from seqcnn.models.architectures import collection
 from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network
@@ -206,13 +206,9 @@ class Scanner:
         return np.where(scores[0] >= scores[1], "+", "-")
 
     def scan(self, genome: Genome, ranges: Sequence[Range]) -> Iterator[Scores]:
-        """Score all windows that begin in ranges, in order; on the CPU by several threads at a time."""
+        """Score all windows that begin in ranges, in order; on the CPU by several processes at a time."""
         pieces = self.pieces(genome, ranges)
-        if not self.on_cpu:
-            yield from map(self.score, pieces)
-            return
-        with threads.taken_over():
-            yield from threads.stream(self.score, pieces)
+        yield from forked.stream(self.score, pieces) if self.on_cpu else map(self.score, pieces)
 
     def pieces(self, genome: Genome, ranges: Sequence[Range]) -> Iterator[Piece]:
         """Cut ranges into pieces and read their bases."""

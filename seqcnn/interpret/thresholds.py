@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.genome import Genome
 from seqcnn.interpret.genome_scan import Piece, Range, Scanner, Scores
-from seqcnn.models import threads
+from seqcnn.models import forked
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
 
 NULLS: Final = ("dinucleotide", "genome")
@@ -141,9 +141,8 @@ def from_shuffles(
         raise InputError(f"no chromosome has {scanner.longest} bp, the length of a window", genome.path)
     each = max(1, STRETCH // scanner.step)
     stretches = _stretches(genome, {chrom: sizes[chrom] for chrom in chroms}, scanner, -(-wanted // each), each, seed)
-    with threads.taken_over():
-        work = threads.stream if scanner.on_cpu else map
-        return _share(scanner, work(scanner.score, stretches), wanted, p, genome.path)
+    scored = forked.stream(scanner.score, stretches) if scanner.on_cpu else map(scanner.score, stretches)
+    return _share(scanner, scored, wanted, p, genome.path)
 
 
 def _stretches(

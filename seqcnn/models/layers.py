@@ -19,6 +19,17 @@ from seqcnn.models.signal import Rows, Signal, Window, both_ways, join_channels
 Memory = dict[tuple[nn.Module, str], Tensor]
 """What layers keep of unedited sequences."""
 
+
+def maxout(x: Tensor) -> Tensor:
+    """Return the larger of every two channels."""
+    return x.unflatten(-2, (-1, 2)).amax(-2)
+
+
+def same(x: Tensor) -> Tensor:
+    """Return the values as they are."""
+    return x
+
+
 ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "relu": functional.relu,
     "exponential": torch.exp,
@@ -26,8 +37,8 @@ ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "elu": functional.elu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
-    "maxout": lambda x: x.unflatten(-2, (-1, 2)).amax(-2),
-    "none": lambda x: x,
+    "maxout": maxout,
+    "none": same,
 }
 """By name. maxout: Goodfellow et al. 2013, proceedings.mlr.press/v28; exponential: Koo and Ploenzke 2021,
 doi:10.1038/s42256-020-00291-x."""

@@ -36,6 +36,10 @@ RULES: Final = ("whole", "window")
 """How a sequence is scored: as it is, or as the best of its windows of the detectors' length, see `window_rule`."""
 
 
+WINDOW_LETTERS: Final = 1 << 18
+"""Letters of windows that are cut out and scored at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Detectors:
     """The motif filters of a network's first layer, for members of one shape.
@@ -86,8 +90,8 @@ class Network(nn.Module, ABC):
     """Shape (n_members, n_targets), added to the score of either strand."""
     rule: str = "whole"
     """How predictions score a sequence, one of :data:`RULES`; training scores it whole."""
-    letters_at_once: int = 1 << 18
-    """Letters, with those that fill up short sequences, scored at a time; more do not make it faster."""
+    letters_at_once: int | None = None
+    """Letters, with those that fill up short sequences, scored at a time; None for the usual number."""
     precision: str = "float32"
     """What training on a GPU computes in: "float32", or "bf16" where that is enough (autocast)."""
     shared: tuple[int, int] | None = None
@@ -233,7 +237,7 @@ class Network(nn.Module, ABC):
         ndarray of float32, shape (n_members, n_windows, n_targets)
         """
         windows = window_rule.cut(codes, starts, length)
-        size = max(1, self.letters_at_once // length)
+        size = max(1, (self.letters_at_once or WINDOW_LETTERS) // length)
         parts = [self.score(windows.slice(start, start + size)) for start in range(0, len(windows), size)]
         return np.concatenate(parts, axis=1)
 

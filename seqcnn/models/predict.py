@@ -54,11 +54,10 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
 
     @torch.inference_mode()
     def score(rows: slice | NDArray[np.intp]) -> None:
-        part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
-        out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
+        _score_rows(network, sequences, rows, out)
 
-    letters = WINDOW_BATCH_LETTERS if network.rule == "window" else network.letters_at_once
-    batches = list(batches_of(sequences.lengths, batch_size, letters))
+    most = _even_share(sequences.lengths, _most_letters(network))
+    batches = list(batches_of(sequences.lengths, batch_size, most))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
@@ -77,13 +76,41 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
     return out
 
 
+def _most_letters(network: Network) -> int:
+    return WINDOW_BATCH_LETTERS if network.rule == "window" else network.letters_at_once or BATCH_LETTERS
+
+
+@torch.inference_mode()
+def scores_alone(network: Network, sequences: Ragged) -> NDArray[np.float32]:
+    """Return the scores of :func:`member_scores`, computed in this thread alone; no sequence may be empty."""
+    settings = network.settings
+    out = np.empty((settings.n_members, len(sequences), settings.n_targets), dtype=np.float32)
+    for rows in batches_of(sequences.lengths, None, _most_letters(network)):
+        _score_rows(network, sequences, rows, out)
+    return out
+
+
+def _score_rows(network: Network, sequences: Ragged, rows: slice | NDArray[np.intp], out: NDArray[np.float32]) -> None:
+    part = sequences.slice(rows.start, rows.stop) if isinstance(rows, slice) else sequences.take(rows)
+    out[:, rows] = network.score_by_windows(part) if network.rule == "window" else network.score(part)
+
+
+def _even_share(lengths: NDArray[np.int64], most: int) -> int:
+    """Return how many letters a batch may have, so that each thread gets as many batches as the others."""
+    total, n_threads = int(lengths.sum()), torch.get_num_threads()
+    n_batches = -(-total // most)
+    if n_batches <= 1:
+        return most
+    n_batches = -(-n_batches // n_threads) * n_threads
+    return min(most, total // n_batches + int(lengths.max()))
+
+
 def batches_of(
     lengths: NDArray[np.int64], batch_size: int | None, letters: int | None = None
 ) -> Iterator[slice | NDArray[np.intp]]:
     """Yield the rows of each batch, neighbours in length together."""
     if not len(lengths):
         return
-    letters = letters or BATCH_LETTERS
     order = None if lengths.min() == lengths.max() else np.argsort(lengths, kind="stable")
     start = 0
     while start < len(lengths):

@@ -41,7 +41,7 @@ class RunPooling:
 
     def __init__(self, network: Model, length: int) -> None:
         settings = network.settings
-        self.length, self._made_of = length, _version(network)
+        self.length, self._made_of = length, version(network)
         self._average = settings.pooling == "max-average"
         self._n_filters, self._n_strands = settings.n_filters, 2 if settings.both_strands else 1
         filters, threshold = network.filters.detach(), network.threshold.detach()
@@ -65,7 +65,7 @@ class RunPooling:
 
     def fits(self, network: Model, length: int) -> bool:
         """Say whether this was made for windows of this length and of the weights that the network has now."""
-        return self.length == length and self._made_of == _version(network)
+        return self.length == length and self._made_of == version(network)
 
     def features(
         self, codes: NDArray[np.uint8], starts: NDArray[np.intp] | None
@@ -99,6 +99,6 @@ class RunPooling:
         return [maximum] if average is None else [maximum, average]
 
 
-def _version(network: Model) -> tuple[int, ...]:
+def version(network: Model) -> tuple[int, ...]:
     """Return what is another after the detectors were changed or replaced."""
     return tuple(n for part in (network.filters, network.threshold) for n in (part.data_ptr(), part._version))

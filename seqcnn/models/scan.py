@@ -23,14 +23,20 @@ from seqcnn.sequence.alphabet import N_CODE
 SLICE: Final = 128
 """Filters scanned in one pass; wider tables fall out of the cache."""
 
-BLOCK_BYTES: Final = 1 << 21
+BLOCK_BYTES: Final = 1 << 22
 """Window scores held at a time: more fall out of the cache, fewer are not worth the calls."""
 
 FEW: Final = 1 << 19
 """Scores below which a second thread is not worth its start."""
 
+SHORT_WORD: Final = 3
+"""Bases per table row, of which there are 125 a group."""
+
+LONG_WORD: Final = 4
+"""The same where there are 625."""
+
 LONG_WORDS_FROM: Final = 1 << 15
-"""Windows in a batch from which four-letter words (a table of 625 rows a group) beat three-letter ones (125)."""
+"""Windows in a batch from which long words beat short ones."""
 
 
 class Windows(NamedTuple):
@@ -100,7 +106,7 @@ def find_windows(
 
 def choose_word(n: int, length: int, kernel_size: int) -> int:
     """Return the length of words that is fastest for batches of this size; between them scores differ by rounding."""
-    return 4 if n * (length + kernel_size - 1) >= LONG_WORDS_FROM else 3
+    return LONG_WORD if n * (length + kernel_size - 1) >= LONG_WORDS_FROM else SHORT_WORD
 
 
 def window_batches(
@@ -126,17 +132,15 @@ def window_batches(
     n_windows = length + kernel_size - 1
     n_groups = -(-kernel_size // word)
     right = n_windows + n_groups * word - (kernel_size - 1) - length
-    padded = functional.pad(codes, (kernel_size - 1, right), value=N_CODE).to(torch.int32)
-    width = padded.shape[1] - word + 1
-    words = padded[:, :width].clone()
-    for j in range(1, word):
-        words.mul_(5).add_(padded[:, j : width + j])
-    words.mul_(n_groups)
+    words = _words(functional.pad(codes, (kernel_size - 1, right), value=N_CODE), word).mul_(n_groups)
+    width = words.shape[1]
     group = torch.arange(n_groups, dtype=torch.int32)
     if lengths is None or bool((lengths == length).all()):
+        groups = group.repeat(n_windows)  # added to whole lines: many numbers at a time
         for part in words.split(batch_size):  # type: ignore[no-untyped-call]
             rows = torch.empty(len(part), n_windows, n_groups, dtype=torch.int32)
-            torch.add(part.as_strided(rows.shape, (width, 1, word), part.storage_offset()), group, out=rows)
+            rows.copy_(part.as_strided(rows.shape, (width, 1, word), part.storage_offset()))
+            rows.view(len(part), -1).add_(groups)
             yield Windows(rows, None, word)
         return
     for part, sizes in zip(words.split(batch_size), lengths.split(batch_size), strict=True):  # type: ignore[no-untyped-call]
@@ -145,6 +149,17 @@ def window_batches(
         at = position[:, :, None] + torch.arange(n_groups) * word
         rows = part.gather(1, at.view(len(part), -1)).view(len(part), n_windows, n_groups).add_(group)
         yield Windows(rows, counts, word)
+
+
+def _words(codes: Tensor, word: int) -> Tensor:
+    """Return the number of the word that begins at each base, int32, shape (n, length - word + 1)."""
+    width = codes.shape[1] - word + 1
+    numbers = codes[:, :width]
+    for j in range(1, word):
+        if j == 3:  # up to three bases, 125 words, a byte is enough
+            numbers = numbers.to(torch.int32)
+        numbers = numbers * 5 + codes[:, j : width + j]
+    return numbers.to(torch.int32)
 
 
 def blocks_of(n: int, n_windows: int, width: int) -> range:
@@ -187,24 +202,18 @@ def best_windows(scores: Tensor) -> tuple[Tensor, Tensor]:
 def max_pool(table: Tensor, rows: Tensor, *, with_position: bool) -> tuple[Tensor, Tensor | None]:
     """Scan and keep each filter's largest score and, on request, the window where it is; both of shape (n, width)."""
     n, n_windows, _ = rows.shape
-    width = table.shape[1]
-    if width <= SLICE and 4 * n * n_windows * width <= BLOCK_BYTES:
-        scores = scan_scores(table, rows)
-        return best_windows(scores) if with_position else (scores.amax(1), None)
-    maximum = torch.empty(n, width)
-    position = torch.empty(n, width, dtype=torch.int64) if with_position else None
-    for left in range(0, width, SLICE):
-        columns = slice(left, left + SLICE)
-        part = table[:, columns].contiguous()
-        blocks = blocks_of(n, n_windows, part.shape[1])
-        for start in blocks:
-            block = slice(start, start + blocks.step)
-            scores = scan_scores(part, rows[block])
-            if position is None:
-                maximum[block, columns] = scores.amax(1)
-            else:
-                maximum[block, columns], position[block, columns] = best_windows(scores)
-    return maximum, position
+    parts = table.split(SLICE, dim=1)  # type: ignore[no-untyped-call]
+    blocks = rows.split(blocks_of(n, n_windows, parts[0].shape[1]).step)  # type: ignore[no-untyped-call]
+    found = []
+    for part in parts:
+        part = part.contiguous()
+        if with_position:
+            pairs = [best_windows(scan_scores(part, block)) for block in blocks]
+            found.append([torch.cat(each) if len(blocks) > 1 else each[0] for each in zip(*pairs, strict=True)])
+        else:
+            found.append([torch.cat([scan_scores(part, block).amax(1) for block in blocks])])
+    joined = [each[0] if len(parts) == 1 else torch.cat(each, dim=1) for each in zip(*found, strict=True)]
+    return joined[0], joined[1] if with_position else None
 
 
 class _MaxScan(torch.autograd.Function):

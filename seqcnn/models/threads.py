@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TypeVar
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -23,6 +24,12 @@ Result = TypeVar("Result")
 _pool: ThreadPoolExecutor | None = None
 _workers = 1
 _lock = threading.RLock()
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Find the libraries that have threads of their own, which takes a millisecond."""
+    return ThreadpoolController()
 
 
 @contextmanager
@@ -41,7 +48,7 @@ def taken_over() -> Iterator[int]:
             yield _workers
             return
         n_threads = torch.get_num_threads()
-        stack.enter_context(threadpool_limits(1))
+        stack.enter_context(_libraries().limit(limits=1))
         _workers = n_threads
         _pool = stack.enter_context(ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)))
         torch.set_num_threads(1)
@@ -50,6 +57,12 @@ def taken_over() -> Iterator[int]:
         finally:
             _pool, _workers = None, 1
             torch.set_num_threads(n_threads)
+
+
+def only_one() -> None:
+    """Let operations of this process run on one thread each, from now on."""
+    torch.set_num_threads(1)
+    _libraries().limit(limits=1)
 
 
 def count() -> int:

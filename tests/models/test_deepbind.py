@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,9 @@ from torch.nn import functional
 from seqcnn.errors import UsageError
 from seqcnn.models import scan as scan_module
 from seqcnn.models.architectures.deepbind import Model, Settings
+from seqcnn.models.predict import member_scores
 from seqcnn.sequence.alphabet import N_CODE, one_hot, reverse_complement
+from seqcnn.sequence.ragged import from_rows
 
 Codes = NDArray[np.uint8]
 
@@ -211,3 +214,18 @@ def test_rescale_is_linear_in_the_score() -> None:
 def test_unknown_pooling() -> None:
     with pytest.raises(UsageError, match=r"'mean' is unknown; there are: max, max-average"):
         Model(Settings(pooling="mean"))
+
+
+def test_what_was_prepared_for_predictions_is_forgotten() -> None:
+    """A training step on the CPU writes to the weights' memory, which no version number tells of."""
+    network = make(dropout=0.0).eval()
+    rows = from_rows(np.random.default_rng(0).integers(0, 5, (20, 40)).astype(np.uint8))
+    member_scores(network, rows)
+    network.train()
+    network.filters.detach().numpy()[:] *= 2
+    network.eval()
+    twin = copy.deepcopy(network)
+    np.testing.assert_array_equal(member_scores(network, rows), member_scores(twin, rows))
+    with torch.no_grad():
+        network.filters.mul_(2)
+    np.testing.assert_array_equal(member_scores(network, rows), member_scores(copy.deepcopy(network), rows))

@@ -100,18 +100,32 @@ def test_every_row_is_in_one_batch(
     torch.set_num_threads(n_threads)
     for letters in (1, 100, 1000):
         monkeypatch.setattr(predict_module, "BATCH_LETTERS", letters)
-        batches = list(predict_module.batches_of(sequences.lengths, None))
+        batches = list(predict_module.batches_of(sequences.lengths, None, letters))
         rows = [np.arange(len(lengths))[rows] for rows in batches]
         assert sorted(np.concatenate(rows).tolist()) == list(range(len(lengths)))
         assert all(len(part) == 1 or len(part) * sequences.lengths[part].max() <= letters for part in rows)
         np.testing.assert_array_equal(member_scores(network, sequences), wanted)
 
 
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.parametrize("n", [1, 9, 10, 11, 59, 60, 61, 1000])
+def test_threads_get_equally_many_batches(n: int, n_threads: int) -> None:
+    torch.set_num_threads(n_threads)
+    lengths = np.full(n, 10)
+    letters = predict_module._even_share(lengths, 100)
+    sizes = [len(lengths[rows]) for rows in predict_module._batches(lengths, None, letters)]
+    assert sum(sizes) == n
+    assert max(sizes) <= 10
+    if n > 10:
+        busiest = max(sum(sizes[thread::n_threads]) for thread in range(n_threads))
+        assert busiest <= n / n_threads + 10
+
+
 def test_an_error_in_a_thread_is_raised(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise MemoryError("too long")
 
-    monkeypatch.setattr(type(network), "forward", fail)
+    monkeypatch.setattr(type(network), "score", fail)
     torch.set_num_threads(2)
     with pytest.raises(MemoryError, match="too long"):
         member_scores(network, random_sequences(0, [30] * 20), 4)

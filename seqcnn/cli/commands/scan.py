@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from seqcnn.formats.genome import Genome
     from seqcnn.interpret.genome_scan import Range, Scanner
     from seqcnn.interpret.thresholds import Threshold
-    from seqcnn.models.modelfile import Model
 
 
 def _shard(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
@@ -111,7 +110,10 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     devices.keep_freed_memory()
     device = devices.find(given["device"])
     scanner = Scanner(
-        _load(models, str(device), given["rule"]), length=given["length"], targets=given["targets"], step=given["step"]
+        options_given.load_all(models, str(device), given["rule"]),
+        length=given["length"],
+        targets=given["targets"],
+        step=given["step"],
     )
     paths = scan_outputs.find_paths(output, kind, scanner.tracks, force=force)
     with Genome(genome_path, soft_mask=given["soft_mask"]) as genome:
@@ -152,24 +154,6 @@ def _threshold(kind: str, given: Mapping[str, Any]) -> Threshold:
     if given["shard"][1] > 1 and (threshold.kind == "top" or given["null"] == "genome"):
         raise UsageError("--shard: top=N and --null genome need the whole genome; say a score, or p=P by shuffles")
     return threshold
-
-
-def _load(paths: Sequence[str], device: str, rule: str | None) -> dict[str, Model]:
-    """Read models, by the names of their files or run folders."""
-    from seqcnn.cli.given import set_rule
-    from seqcnn.errors import UsageError
-    from seqcnn.models.modelfile import load
-
-    models: dict[str, Model] = {}
-    for path in paths:
-        label = Path(path).resolve().name.removesuffix(".safetensors")
-        if label == "model":
-            label = Path(path).resolve().parent.name
-        if label in models:
-            raise UsageError(f"two models are named {label!r}: rename a file")
-        models[label] = load(path, device)
-        set_rule(models[label], rule)
-    return models
 
 
 def _choose(genome: Genome, chroms: Sequence[str] | None) -> dict[str, int]:

@@ -1,0 +1,134 @@
+"""Variants: alleles a second from VCF to VCF, seqcnn against tangermeme with the same weights, in one process.
+
+    python benchmarks/variants.py [--large] [--folder FOLDER]
+
+100,000 substitutions over a genome of 100 Mb, windows of 101 bp, 16 filters of 24, both strands, 2 threads, the better
+of 3 runs. Our time is that of the whole command: reading VCF and genome, scoring, random variants for p and z, packing,
+index. tangermeme's `substitution_effect` begins with one-hot windows in memory, and its best batch size counts; reading
+and writing are not in its time. Both also in CPU seconds, which others on the machine change less. Then the peak memory
+of the command in a process of its own; with --large also of 2,000,000 substitutions (FOLDER then needs 1 GB).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from memory import measure
+from mutagenesis import Column
+from plain import PlainDeepBind, one_hot
+from prediction import same_network
+from tangermeme.variant_effect import substitution_effect
+
+from seqcnn.cli.main import run
+from seqcnn.models.device import keep_freed_memory
+from seqcnn.models.modelfile import Model, save
+
+GENOME, N, LARGE, LENGTH, THREADS, RUNS = 100_000_000, 100_000, 2_000_000, 101, 2, 3
+BATCH_SIZES = (64, 128, 256, 512, 2048)
+BAR, BAR_RATIO, BAR_MB = 60_000, 3, 1000
+HEADER = (
+    "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=100000000>\n"
+    '##INFO=<ID=AF,Number=A,Type=Float,Description="Allele frequency">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+
+
+def make_genome(path: Path) -> np.ndarray:
+    """Write a random chromosome; return its codes."""
+    codes = np.random.default_rng(1).integers(0, 4, GENOME, dtype=np.uint8)
+    letters = np.frombuffer(b"ACGT", dtype=np.uint8)[codes].reshape(-1, 100)
+    with path.open("wb") as file:
+        file.write(b">chr1\n")
+        file.write(np.hstack([letters, np.full((len(letters), 1), ord("\n"), dtype=np.uint8)]).tobytes())
+    return codes
+
+
+def make_vcf(path: Path, codes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Write substitutions; return their positions (0-based) and the new letters' codes."""
+    rng = np.random.default_rng(2)
+    at = np.sort(rng.choice(GENOME - 2 * LENGTH, n, replace=False)) + LENGTH
+    new = (codes[at] + rng.integers(1, 4, n, dtype=np.uint8)) % 4
+    rows = zip(at.tolist(), codes[at].tolist(), new.tolist(), strict=True)
+    with path.open("w") as file:
+        file.write(HEADER)
+        file.writelines(
+            f"chr1\t{p + 1}\trs{i}\t{'ACGT'[a]}\t{'ACGT'[b]}\t50\tPASS\tAF=0.{i % 1000:03d}\n"
+            for i, (p, a, b) in enumerate(rows)
+        )
+    return at, new
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return wall and CPU seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def ours(arguments: list[str]) -> tuple[float, float]:
+    def work() -> None:
+        if run([*arguments, "--quiet", "--force"]):
+            raise SystemExit("seqcnn variants failed")
+
+    return min(timed(work) for _ in range(RUNS))
+
+
+def theirs(plain: PlainDeepBind, windows: torch.Tensor, new: np.ndarray) -> tuple[int, tuple[float, float]]:
+    """Return the peer's best batch size, and its wall and CPU seconds."""
+    rows = torch.stack(
+        [torch.arange(len(new)), torch.full((len(new),), LENGTH // 2), torch.from_numpy(new).long()], dim=1
+    )
+    x, model = one_hot(windows), Column(plain).eval()
+
+    def effect(n: int, size: int) -> tuple[float, float]:
+        return timed(lambda: substitution_effect(model, x[:n], rows[:n], batch_size=size, device="cpu"))
+
+    few = len(new) // 10
+    best = min(BATCH_SIZES, key=lambda size: min(effect(few, size)[1] for _ in range(2)))
+    return best, min(effect(len(new), best) for _ in range(RUNS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--large", action="store_true", help=f"also the memory for {LARGE:,} variants")
+    parser.add_argument("--folder", type=Path, help="where temporary files go (default: the system's place)")
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(1)
+    keep_freed_memory()
+    plain = PlainDeepBind().eval().requires_grad_(False)
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        folder = Path(name)
+        model, genome, vcf, out = (folder / each for each in ("m.safetensors", "g.fa", "in.vcf", "out.vcf.gz"))
+        save(Model(same_network(plain), "deepbind", "dna", "binary", ("bound",), LENGTH, {}), model)
+        codes = make_genome(genome)
+        at, new = make_vcf(vcf, codes, N)
+        arguments = ["variants", str(model), str(vcf), "--genome", str(genome), "-o", str(out)]
+        arguments += ["--threads", str(THREADS)]
+        wall, cpu = ours(arguments)
+        print(f"  {'seqcnn variants, VCF to VCF':<44}{N / wall:>10,.0f} /s (bar: {BAR:,})", end="")
+        print(f"{cpu / N * 1e6:>8.1f} CPU us each", flush=True)
+        windows = torch.from_numpy(codes[at[:, None] + np.arange(-(LENGTH // 2), LENGTH // 2 + 1)])
+        size, (peer_wall, peer_cpu) = theirs(plain, windows, new)
+        print(f"  {f'tangermeme substitution_effect, batch {size}':<44}{N / peer_wall:>10,.0f} /s", end="")
+        print(f"{'':>15}{peer_cpu / N * 1e6:>8.1f} CPU us each")
+        print(f"  ratio {peer_wall / wall:.1f} by the clock, {peer_cpu / cpu:.1f} by CPU time (bar: {BAR_RATIO})")
+        for n in (N, LARGE) if given.large else (N,):
+            make_vcf(vcf, codes, n)
+            peak, seconds = measure(*arguments, "--quiet", "--force")
+            print(
+                f"  peak memory {peak:.0f} MB for {n:,} (bar: {BAR_MB}), {n / seconds:,.0f} /s with start-up",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
