@@ -19,9 +19,8 @@ from seqcnn.interpret.filter_motifs import MotifOptions
 from seqcnn.interpret.filter_search import FilterSearch, SearchOptions
 from seqcnn.interpret.found_motifs import FoundMotif
 from seqcnn.interpret.mutate import MutateOptions, mutate, rectangle
-from seqcnn.models import catalogue
+from seqcnn.models import catalogue, modelfile
 from seqcnn.models import device as devices
-from seqcnn.models import modelfile
 from seqcnn.models.predict import predict
 from seqcnn.models.tasks import RESPONSES, respond
 from seqcnn.sequence import alphabet as letters

@@ -147,9 +147,7 @@ def _by_stretches(network: Network, sequences: Ragged, result: Substitutions) ->
                 is_base = codes != N_CODE
                 own = np.take_along_axis(scores, np.minimum(codes, 3)[None, :, :, None, None], axis=3)
                 change = scores - own
-                result.keep(
-                    base[is_base][:, None], letter, change[:, is_base]
-                )
+                result.keep(base[is_base][:, None], letter, change[:, is_base])
                 reference[some] = predict(network, sequences.take(some))
     return reference
 

@@ -90,7 +90,7 @@ class Readout(nn.Module):
             elif way == "average":
                 old = window.reference(signal.values, window.start, window.width)
                 change = (window.values - old).sum(4).unflatten(3, (self.n_members, -1))
-                found.append((x.mean(3)[:, None, None] + change / length))
+                found.append(x.mean(3)[:, None, None] + change / length)
             else:
                 found.append(self._attended(x, changed, outside, before, after))
         return self._joined(found).flatten(0, 2).transpose(0, 1)

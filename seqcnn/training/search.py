@@ -36,7 +36,6 @@ def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in OF_MEMBERS}
 
 
-
 @dataclass(frozen=True, slots=True)
 class Range:
     """Numbers between two bounds, drawn uniformly or, with `log`, so that each order of magnitude is as likely."""

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.motif import Motif
-from seqcnn.models.modelfile import Model
 from seqcnn.models import catalogue
+from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network
 from seqcnn.models.settings import Settings
 from seqcnn.training.options import OFTEN, TrainOptions

@@ -52,7 +52,19 @@ def test_through_every_command(
         "predict": ["predict", run, inputs.positives],
         "evaluate": ["evaluate", run, inputs.positives, "--negatives", inputs.negatives],
         "mutate": ["mutate", run, few, "--deletions", "-o", tmp_path / "mutations"],
-        "scan": ["scan", run, inputs.genome, "--length", "61", "--step", "500", "--threshold", "top=5", "-o", tmp_path / "scan.bed"],
+        "scan": [
+            "scan",
+            run,
+            inputs.genome,
+            "--length",
+            "61",
+            "--step",
+            "500",
+            "--threshold",
+            "top=5",
+            "-o",
+            tmp_path / "scan.bed",
+        ],
         "export": ["export", run, "--to", "torch", "-o", tmp_path / "weights.pt"],
         "embed": ["embed", run, few, "-o", tmp_path / "features.tsv"],
         "motifs": ["motifs", run, inputs.positives, "--logos", "none", "-o", tmp_path / "motifs"],
@@ -199,6 +211,6 @@ def test_a_new_architecture_is_one_file(inputs: Inputs, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1 + 40 + 2 + len(NAMES)
-    assert "depth" not in {name for name in catalogue.options()}
+    assert "depth" not in catalogue.options()
     assert "6 is not in the range 1<=x<=5" in done.stderr
     assert importlib.util.find_spec("seqcnn.models.architectures.twin") is None

@@ -1,4 +1,4 @@
-"""Fits of networks of several layers: gone on with bit for bit, statistics kept with the best weights, shares of one fit."""
+"""Fits of networks of several layers: gone on with bit for bit, and statistics kept with the best weights."""
 
 from __future__ import annotations
 

@@ -81,7 +81,9 @@ class Model(network.Network):
         if settings.pooling not in POOLINGS:
             raise UsageError(f"pooling {settings.pooling!r} is unknown; there are: {', '.join(POOLINGS)}")
         if settings.strands != "best":
-            raise UsageError(f"the architecture deepbind takes the better strand; it has no strands {settings.strands!r}")
+            raise UsageError(
+                f"the architecture deepbind takes the better strand; it has no strands {settings.strands!r}"
+            )
         m, f, k, h, t = (
             settings.n_members,
             settings.n_filters,
