@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -109,7 +110,7 @@ class Model(network.Network):
         self.body = Chain(self.layers(self.maker))
         self.readout = Readout(m, self.body.outputs, chosen.pooling, paired=paired)
         sizes = [self.readout.outputs, *self.dense()]
-        self.hidden = nn.ModuleList(Dense(m, *size, norm=norm) for size in zip(sizes, sizes[1:], strict=False))
+        self.hidden = nn.ModuleList(Dense(m, *size, norm=norm) for size in pairwise(sizes))
         self.output_weight = nn.Parameter(torch.empty(m, sizes[-1], chosen.n_targets))
         self.output_bias = nn.Parameter(torch.zeros(m, chosen.n_targets))
         self.stride = self.body.reach(chosen.kernel_size, 1)[1]

@@ -94,7 +94,7 @@ class Window(NamedTuple):
         return views.permute(0, 2, 1, 3)[:, :, None]
 
     def outside(self, start: int, width: int) -> Tensor | None:
-        """Return which places of such stretches are beyond a sequence's ends, (n_stretches, 1, 1, width); None: none."""
+        """Return which places of such stretches are beyond the ends, (n_stretches, 1, 1, width); None for none."""
         last = start + (self.n_stretches - 1) * self.step + width
         if start >= self.ends[0] and last <= self.ends[1]:
             return None

@@ -35,7 +35,7 @@ class Plan:
     epochs : int
     batch_size : int
     optimiser : {"adamw", "sgd"}
-    schedule : {"one-cycle", "constant"}
+    schedule : {"one-cycle", "cosine", "step", "constant"}
     rates : sequence of Rates
         One a member.
     patience : int
