@@ -295,3 +295,29 @@ def test_dinucleotide_shuffle(sequences: list[str], seed: int) -> None:
         assert Counter(pairwise(one)) == Counter(pairwise(other))
         assert (one[:1], one[-1:]) == (other[:1], other[-1:])
         assert len(encode(other)) == len(one)
+
+
+def test_motifs(fitted: api.Predictor) -> None:
+    rng = np.random.default_rng(0)
+    sequences = ["".join(rng.choice(list("ACGT"), 40)) for _ in range(60)]
+    labels = [1, 0] * 30
+    found = fitted.motifs(sequences, labels, min_sites=1, trim=0)
+    assert {each.detectors[0] for each in found} == {
+        (member, f)
+        for member in range(fitted.model.network.settings.n_members)
+        for f in range(fitted.model.network.settings.n_filters)
+    }
+    kept = [each for each in found if each.kept]
+    assert kept
+    assert [each.effect for each in kept] == sorted((each.effect for each in kept), reverse=True)
+    assert all(0 <= each.measures.auroc <= 1 for each in kept)
+    assert sum(each.kept for each in fitted.motifs(sequences, min_sites=1, trim=0, top=1)) == 1
+    assert kept[0].motif.width > fitted.motifs(sequences, labels, min_sites=1, trim=0.5)[0].motif.width - 1
+    with pytest.raises(ValueError, match=r"60 sequences, but labels of shape \(2,\)"):
+        fitted.motifs(sequences, [0, 1])
+    with pytest.raises(ValueError, match="there is no target 'x'"):
+        fitted.motifs(sequences, target="x")
+    with pytest.raises(ValueError, match="sequence 2 is empty"):
+        fitted.motifs(["ACGT", ""])
+    with pytest.raises(TypeError):
+        fitted.motifs("ACGT")  # type: ignore[arg-type]

@@ -79,7 +79,7 @@ def without_filters(found: Sequence[FoundMotif], network: Network, contrast: Con
     members = sorted({member for each in found for member, _ in each.detectors})
     scores: dict[int, NDArray[np.float64]] = {}
     changes = [np.zeros(len(labels)) for _ in found]
-    with torch.inference_mode():
+    with torch.no_grad():  # in inference mode the networks made here could not tell whether their weights changed
         for member in members:
             sets = [[f for m, f in each.detectors if m == member] for each in found]
             wanted = [i for i, each in enumerate(sets) if each]

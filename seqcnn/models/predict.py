@@ -105,9 +105,7 @@ def _even_share(lengths: NDArray[np.int64], most: int) -> int:
     return min(most, total // n_batches + int(lengths.max()))
 
 
-def batches_of(
-    lengths: NDArray[np.int64], batch_size: int | None, letters: int | None = None
-) -> Iterator[slice | NDArray[np.intp]]:
+def batches_of(lengths: NDArray[np.int64], batch_size: int | None, letters: int) -> Iterator[slice | NDArray[np.intp]]:
     """Yield the rows of each batch, neighbours in length together."""
     if not len(lengths):
         return

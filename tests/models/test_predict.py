@@ -113,7 +113,7 @@ def test_threads_get_equally_many_batches(n: int, n_threads: int) -> None:
     torch.set_num_threads(n_threads)
     lengths = np.full(n, 10)
     letters = predict_module._even_share(lengths, 100)
-    sizes = [len(lengths[rows]) for rows in predict_module._batches(lengths, None, letters)]
+    sizes = [len(lengths[rows]) for rows in predict_module.batches_of(lengths, None, letters)]
     assert sum(sizes) == n
     assert max(sizes) <= 10
     if n > 10:

@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from seqcnn.errors import UsageError
 from seqcnn.models import cpu_step, network, run_pooling
-from seqcnn.models.network import to_tensors
 from seqcnn.models.prepared_scan import PreparedScan
 from seqcnn.models.scan import LONG_WORD, Windows, choose_word, scan, window_batches
 from seqcnn.models.scan_average import scan_with_average
@@ -158,9 +157,13 @@ class Model(network.Network):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Score a batch, shape (n_members, n, n_targets)."""
+        return self._head(self._pooled(inputs))
+
+    def _pooled(self, inputs: Inputs) -> Tensor:
+        """Return the pooled features of a batch, shape (n_members, n, n_strands, n_features)."""
         filters, threshold = self._strands()
         maximum, average = self._scan(filters, inputs, threshold if self.settings.pooling == "max-average" else None)
-        return self._head(self._features(maximum, threshold, average))
+        return self._features(maximum, threshold, average)
 
     def _head(self, features: Tensor, members: slice = slice(None)) -> Tensor:
         """Turn features, shape (n_members, n, n_strands, n_features), into scores, shape (n_members, n, n_targets).
@@ -230,15 +233,15 @@ class Model(network.Network):
         if self.rule != "whole":
             yield from super().scores_without(sequences, member, filters)
             return
-        n_filters, network = self.settings.n_filters, self.members([member])
-        assert isinstance(network, Model)
-        tensors = to_tensors(sequences, self.output_bias.device)
-        features = torch.cat([network._features(inputs) for inputs in network.prepare(*tensors, len(sequences))], 1)
+        n_filters, single = self.settings.n_filters, self.members([member])
+        assert isinstance(single, Model)
+        tensors = network.to_tensors(sequences, self.output_bias.device)
+        features = torch.cat([single._pooled(inputs) for inputs in single.prepare(*tensors, len(sequences))], 1)
         for each in filters:
             silent = [at for f in each for at in range(f, features.shape[3], n_filters)]
             kept = features[..., silent].clone()
             features[..., silent] = 0
-            scores: NDArray[np.float32] = network._head(features)[0].cpu().numpy()
+            scores: NDArray[np.float32] = single._head(features)[0].cpu().numpy()
             features[..., silent] = kept
             yield scores
 
