@@ -142,6 +142,53 @@ class Predictor:
         number = 0 if target is None else self.target_names.index(target)
         return rectangle(changes[..., number : number + 1], codes.lengths)[:, 0]
 
+    def score_variants(
+        self,
+        vcf: str | PathLike[str],
+        genome: str | PathLike[str],
+        *,
+        length: int | None = None,
+        summary: str = "mean",
+        ref_mismatch: str = "skip",
+        null_size: int = 2000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Score the variants of a VCF, as ``seqcnn variants`` does.
+
+        Parameters
+        ----------
+        vcf : str or path
+            VCF (also .gz) or BCF.
+        genome : str or path
+            FASTA that the variants were called on.
+        length : int, optional
+            Bases that a substitution is in the middle of; as in training by default.
+        summary : str
+            Of the members of an ensemble: "mean", "median", "min" or "max".
+        ref_mismatch : str
+            Where REF is not what the genome has: "skip", "warn" (put REF in its place) or "error".
+        null_size : int
+            Random variants of each kind that p and z are found from; 0 for no p and z.
+        seed : int
+            Of the random variants.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row an alternate allele: chrom, pos (from 1), id, ref, alt; SEQCNN_REF, SEQCNN_ALT and SEQCNN_DELTA,
+            with SEQCNN_LOGODDS, SEQCNN_SD, SEQCNN_P and SEQCNN_Z where there are such, NaN without a score; skipped,
+            why there is none, or None.
+
+        Raises
+        ------
+        seqcnn.errors.SeqcnnError
+            If a file cannot be used, or a length is missing.
+        """
+        from seqcnn.interpret.variant_table import score_table
+
+        options = VariantOptions(length, summary, ref_mismatch, null_size=null_size, seed=seed)
+        return score_table(self.model, vcf, genome, options)
+
     def motifs(
         self,
         sequences: Sequence[str],
@@ -202,53 +249,6 @@ class Predictor:
         with FilterSearch(self.model, options) as search:
             search.take(Examples(codes, names, None, origin), known)
             return search.find()
-
-    def score_variants(
-        self,
-        vcf: str | PathLike[str],
-        genome: str | PathLike[str],
-        *,
-        length: int | None = None,
-        summary: str = "mean",
-        ref_mismatch: str = "skip",
-        null_size: int = 2000,
-        seed: int = 0,
-    ) -> pd.DataFrame:
-        """Score the variants of a VCF, as ``seqcnn variants`` does.
-
-        Parameters
-        ----------
-        vcf : str or path
-            VCF (also .gz) or BCF.
-        genome : str or path
-            FASTA that the variants were called on.
-        length : int, optional
-            Bases that a substitution is in the middle of; as in training by default.
-        summary : str
-            Of the members of an ensemble: "mean", "median", "min" or "max".
-        ref_mismatch : str
-            Where REF is not what the genome has: "skip", "warn" (put REF in its place) or "error".
-        null_size : int
-            Random variants of each kind that p and z are found from; 0 for no p and z.
-        seed : int
-            Of the random variants.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row an alternate allele: chrom, pos (from 1), id, ref, alt; SEQCNN_REF, SEQCNN_ALT and SEQCNN_DELTA,
-            with SEQCNN_LOGODDS, SEQCNN_SD, SEQCNN_P and SEQCNN_Z where there are such, NaN without a score; skipped,
-            why there is none, or None.
-
-        Raises
-        ------
-        seqcnn.errors.SeqcnnError
-            If a file cannot be used, or a length is missing.
-        """
-        from seqcnn.interpret.variant_table import score_table
-
-        options = VariantOptions(length, summary, ref_mismatch, null_size=null_size, seed=seed)
-        return score_table(self.model, vcf, genome, options)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model file."""

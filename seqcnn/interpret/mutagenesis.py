@@ -94,8 +94,8 @@ def substitutions(network: Network, sequences: Ragged, batch_size: int | None = 
         for part, targets in zip(network.networks, network.columns, strict=True):
             scores = _incrementally(part, sequences, _Columns(result, targets))
             result.reference[:, targets] = scores[:, :, 0].T
-    elif network.rule == "whole" and (scores := _by_stretches(network, sequences, result)) is not None:
-        result.reference[:] = scores
+    elif network.rule == "whole" and (reference := _by_stretches(network, sequences, result)) is not None:
+        result.reference[:] = reference
     else:
         result.reference[:] = predict(network, sequences, batch_size)
         left = np.arange(len(sequences.data))

@@ -19,7 +19,7 @@ from torch import Tensor
 from seqcnn.models import threads
 from seqcnn.models.layers import Memory
 from seqcnn.models.one_hot import one_hot, other_strand
-from seqcnn.models.signal import Signal, Window, both_ways
+from seqcnn.models.signal import Signal, Window, apart, both_ways
 
 if TYPE_CHECKING:
     from seqcnn.models.deep import Model
@@ -90,7 +90,7 @@ def _of_strand(network: Model, codes: Tensor) -> Tensor:
         base = codes[:, at].long().clamp(max=4)
         alternatives = (base[:, :, None] + torch.arange(1, 4, device=codes.device)) % 4
         found = _changed(network, reference, at, base, alternatives)
-        values = network.head(found).unflatten(1, alternatives.shape)
+        values = apart(network.head(found), 1, alternatives.shape)
         row = torch.arange(n, device=codes.device)[:, None, None]
         out[:, row, at[None, :, None], alternatives] = values
 
@@ -101,7 +101,8 @@ def _of_strand(network: Model, codes: Tensor) -> Tensor:
 def _remember(network: Model, codes: Tensor) -> _Reference:
     """Score sequences as they are, and keep what every layer gives."""
     signal = network.detector_scores(one_hot(codes), None)
-    filters, scores = network.filters, signal.values
+    filters: Tensor = network.filters
+    scores = signal.values
     paired = network.maker.paired
     if network.first_norm is not None:
         scale, shift = network.first_norm.scale_and_shift()
@@ -131,14 +132,15 @@ def _changed(network: Model, reference: _Reference, at: Tensor, base: Tensor, al
     lead = {"N": k - 1, "same": (k - 1) // 2, "valid": 0}[settings.padding] + reference.ends[0]
     start = int(at[0]) + lead - (k - 1)
     empty = letters.new_empty(len(base), len(at), 3, 0, k)
-    window: Window | Signal = Window(empty, start, network.stride, reference.ends)
+    window = Window(empty, start, network.stride, reference.ends)
     scores = letters[alternatives] - letters[base][:, :, None]
     scores += window.reference(reference.scores, start, k)
     values = network.activation(scores)
     outside = window.outside(start, k)
     if outside is not None:
         values = values.masked_fill(outside, 0.0)
-    window = network.body.affected(window._replace(values=values), reference.memory)
-    if isinstance(window, Window):
-        return network.readout.affected(window, reference.output)
-    return network.readout(window)
+    changed = network.body.affected(window._replace(values=values), reference.memory)
+    if isinstance(changed, Window):
+        return network.readout.affected(changed, reference.output)
+    features: Tensor = network.readout(changed)
+    return features

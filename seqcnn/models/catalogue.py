@@ -64,7 +64,8 @@ class Field:
         if self.choices and value not in self.choices:
             raise UsageError(f"unknown {self.name} {value!r}; there are: {', '.join(self.choices)}")
         kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-        if not isinstance(value, kinds.get(self.kind, (object,))) or (isinstance(value, bool) and self.kind != "bool"):
+        wrong = not isinstance(value, kinds.get(self.kind, (object,)))
+        if wrong or (isinstance(value, bool) and self.kind != "bool"):
             raise UsageError(f"{self.name} must be of the kind {self.kind}, not {value!r}")
         if self.low is not None and (value <= self.low if self.above else value < self.low):
             raise UsageError(f"{self.name} must be {'above' if self.above else 'at least'} {self.low:g}, not {value}")
@@ -214,7 +215,7 @@ def _literal(node: ast.expr) -> Any:
 
 def _described(docstring: str) -> dict[str, dict[str, Any]]:
     """Read the section of parameters of a docstring: names, kinds with values or range, and texts."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for names, kind, text in _ENTRY.findall(docstring + "\n"):
         facts: dict[str, Any] = {"help": " ".join(text.split())}
         if kind.startswith("{"):

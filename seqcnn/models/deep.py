@@ -233,7 +233,8 @@ class Model(network.Network):
 
     def detectors(self) -> list[network.Detectors]:
         """Return the detectors with the normalisation in them; of maxout both of each pair."""
-        filters, threshold = self.filters.detach(), self.threshold
+        filters = self.filters.detach()
+        threshold: Tensor | None = self.threshold
         if self.first_norm is not None:
             scale, shift = self.first_norm.scale_and_shift()
             filters, threshold = filters * scale[:, :, None, None], -shift
@@ -257,7 +258,8 @@ class Model(network.Network):
         chosen = self.settings
         stride = self.stride if self.maker.paired else 1
         x, rows = padded(x, lengths, chosen.kernel_size, chosen.padding, stride)
-        filters, bias = self.filters, None if self.threshold is None else -self.threshold
+        filters: Tensor = self.filters
+        bias = None if self.threshold is None else -self.threshold
         if self.maker.paired:
             filters, bias = both_ways(filters, 2, 3), None if bias is None else both_ways(bias)
         return Signal(functional.conv1d(x, filters.flatten(0, 1), None if bias is None else bias.flatten()), rows)

@@ -40,4 +40,5 @@ def spread(normal: Tensor, inputs: int, outputs: int, how: str) -> Tensor:
     turned = turned * upper.diagonal(dim1=1, dim2=2).sign()[:, None]  # so that it is uniformly distributed
     turned = turned if flat.shape[1] >= inputs else turned.transpose(1, 2)
     scale = math.sqrt(2 * max(1.0, flat.shape[1] / inputs))
-    return (turned * scale).reshape(normal.shape).to(normal)
+    weights: Tensor = (turned * scale).reshape(normal.shape).to(normal)
+    return weights

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcnn.errors import UsageError
-from seqcnn.models.signal import Rows, Signal, Window, both_ways, join_channels
+from seqcnn.models.signal import Rows, Signal, Window, apart, both_ways, join_channels
 
 Memory = dict[tuple[nn.Module, str], Tensor]
 """What layers keep of unedited sequences."""
@@ -22,7 +22,7 @@ Memory = dict[tuple[nn.Module, str], Tensor]
 
 def maxout(x: Tensor) -> Tensor:
     """Return the larger of every two channels."""
-    return x.unflatten(-2, (-1, 2)).amax(-2)
+    return apart(x, -2, (-1, 2)).amax(-2)
 
 
 def same(x: Tensor) -> Tensor:
@@ -54,6 +54,7 @@ class Layer(nn.Module):
     """
 
     outputs: int
+    __call__: Callable[[Signal], Signal]
 
     def forward(self, signal: Signal) -> Signal:
         """Return the signal that comes of one."""
@@ -100,13 +101,13 @@ class Norm(nn.Module):
         """Normalise, shape (n, n_members * channels, width); of paired channels both strands' together."""
         members, channels = self.gain.shape
         if self.paired:
-            x = x.unflatten(1, (members, -1))
+            x = apart(x, 1, (members, -1))
             first, second = x[:, :, :channels], x[:, :, channels:].flip(2)
             x = torch.cat([first, second]).flatten(1, 2)
             inside = None if inside is None else torch.cat([inside, inside])
         x = self._normalise(x.float() if x.dtype.itemsize < 4 else x, inside)
         if self.paired:
-            first, second = x.unflatten(1, (members, -1)).chunk(2)
+            first, second = apart(x, 1, (members, -1)).chunk(2)
             x = torch.cat([first, second.flip(2)], dim=2).flatten(1, 2)
         return x
 
@@ -193,7 +194,7 @@ class Unit(Layer):
         change = (window.values - before).flatten(0, 2)
         weight, _ = self._folded()
         start, width = window.start - beyond, window.width + 2 * beyond
-        scores = self._convolve(change, weight, None, 2 * beyond).unflatten(0, window.values.shape[:3])
+        scores = apart(self._convolve(change, weight, None, 2 * beyond), 0, window.values.shape[:3])
         scores += window.reference(memory[self, "scores"], start, width)
         values = self.activation(scores)
         outside = window.outside(start, width)
@@ -212,7 +213,8 @@ class Unit(Layer):
 
     def _folded(self) -> tuple[Tensor, Tensor | None]:
         """Return weight and bias with the normalisation of evaluation in them."""
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
         if self.norm is not None:
             scale, bias = self.norm.scale_and_shift()
             weight = weight * scale[:, :, None, None]
@@ -258,7 +260,7 @@ class Pool(Layer):
         n = (x.shape[2] + size - 1) // size
 
         def cells(values: Tensor, filler: float) -> Tensor:
-            return functional.pad(values, (0, size - 1), value=filler)[:, :, : n * size].unflatten(2, (n, size))
+            return apart(functional.pad(values, (0, size - 1), value=filler)[:, :, : n * size], 2, (n, size))
 
         if self.average:
             count = cells(inside.to(x.dtype), 0.0).sum(3)
@@ -280,13 +282,13 @@ class Pool(Layer):
         width = (window.start + window.width - 1) // size - first + 1
         values = window.widened(memory[self, "input"], first * size, width * size)
         outside = window.outside(first * size, width * size)
-        cells = values.unflatten(4, (width, size))
+        cells = apart(values, 4, (width, size))
         if self.average:
-            count = size if outside is None else (~outside).unflatten(3, (width, size)).sum(4).clamp(min=1)
+            count = size if outside is None else apart(~outside, 3, (width, size)).sum(4).clamp(min=1)
             pooled = cells.sum(5) / count  # what is outside is 0
         else:
             if outside is not None:
-                cells = values.masked_fill(outside, -torch.inf).unflatten(4, (width, size))
+                cells = apart(values.masked_fill(outside, -torch.inf), 4, (width, size))
             pooled = cells.amax(5)
             if outside is not None:
                 pooled = pooled.masked_fill(pooled == -torch.inf, 0.0)

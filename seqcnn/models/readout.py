@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from seqcnn.models.signal import Signal, Window
+from seqcnn.models.signal import Signal, Window, apart
 
 WAYS: Final = {"max": ("max",), "average": ("average",), "both": ("max", "average"), "attention": ("attention",)}
 """What each way of pooling gives, one after the other."""
@@ -38,7 +38,7 @@ class Readout(nn.Module):
 
     def forward(self, signal: Signal) -> Tensor:
         """Return features, shape (n_members, n, n_features)."""
-        x = signal.values.unflatten(1, (self.n_members, -1))
+        x = apart(signal.values, 1, (self.n_members, -1))
         inside = signal.inside()
         inside = None if inside is None else inside[:, None]
         found = []
@@ -67,7 +67,7 @@ class Readout(nn.Module):
 
     def _logits(self, x: Tensor) -> Tensor:
         """Return the attention to each position before the softmax, of (..., n_members, channels, width)."""
-        vector = self.attention
+        vector: Tensor = self.attention
         if self.paired:
             vector = torch.cat([vector, vector.flip(1)], dim=1)
         return (x * vector[:, :, None]).sum(-2)
@@ -75,8 +75,8 @@ class Readout(nn.Module):
     def affected(self, window: Window, signal: Signal) -> Tensor:
         """Return the features of edited sequences, shape (n_members, n * n_stretches * n_edits, n_features)."""
         first, last = window.ends
-        x = signal.values[:, :, first:last].unflatten(1, (self.n_members, -1))
-        changed = window.values.unflatten(3, (self.n_members, -1))
+        x = apart(signal.values[:, :, first:last], 1, (self.n_members, -1))
+        changed = apart(window.values, 3, (self.n_members, -1))
         outside = window.outside(window.start, window.width)
         outside = None if outside is None else outside[:, :, :, None]
         begin = window.start - first + window.step * torch.arange(window.n_stretches, device=x.device)
@@ -89,7 +89,7 @@ class Readout(nn.Module):
                 found.append(torch.maximum(now.amax(5), _greatest_beyond(x, before, after)))
             elif way == "average":
                 old = window.reference(signal.values, window.start, window.width)
-                change = (window.values - old).sum(4).unflatten(3, (self.n_members, -1))
+                change = apart((window.values - old).sum(4), 3, (self.n_members, -1))
                 found.append(x.mean(3)[:, None, None] + change / length)
             else:
                 found.append(self._attended(x, changed, outside, before, after))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqcnn.models.layers import Layer
-from seqcnn.models.signal import Rows, Signal, join_channels
+from seqcnn.models.signal import Rows, Signal, apart, join_channels
 
 GATES: Final = {"lstm": 4, "gru": 3, "rnn": 1}
 """Sets of weights of a unit, by the kind of cell."""
@@ -43,13 +43,13 @@ class Recurrent(Layer):
     def forward(self, signal: Signal) -> Signal:
         """Return the signal that comes of one; each sequence must begin where its row does."""
         members = len(self.bias)
-        there = signal.values.unflatten(1, (members, -1))
+        there = apart(signal.values, 1, (members, -1))
         back = _reversed(there, signal.rows)
         if self.paired:
             back = back.flip(2)
         forwards = torch.cat([self._run(there[:, i], i, 0) for i in range(members)], dim=1)
         backwards = torch.cat([self._run(back[:, i], i, 0 if self.paired else 1) for i in range(members)], dim=1)
-        second = _reversed(backwards.unflatten(1, (members, -1)), signal.rows)
+        second = _reversed(apart(backwards, 1, (members, -1)), signal.rows)
         if self.paired:
             second = second.flip(2)
         both = join_channels([forwards, second.flatten(1, 2)], members, paired=False)

@@ -129,16 +129,22 @@ class Window(NamedTuple):
         return Signal(out.flatten(0, 2), rows)
 
 
+def apart(x: Tensor, axis: int, sizes: Sequence[int]) -> Tensor:
+    """Return a tensor with several axes in place of one."""
+    result: Tensor = x.unflatten(axis, sizes)  # type: ignore[no-untyped-call]
+    return result
+
+
 def join_channels(parts: Sequence[Tensor], n_members: int, *, paired: bool) -> Tensor:
     """Put the channels of each member together, along the last axis but one.
 
     In paired layers the first half of each part comes, in order, and then in opposite order the second halves.
     """
-    apart = [part.unflatten(-2, (n_members, -1)) for part in parts]
+    of_members = [apart(part, -2, (n_members, -1)) for part in parts]
     if paired:
-        halves = [part.chunk(2, dim=-2) for part in apart]
-        apart = [first for first, _ in halves] + [second for _, second in reversed(halves)]
-    return torch.cat(apart, dim=-2).flatten(-3, -2)
+        halves = [part.chunk(2, dim=-2) for part in of_members]
+        of_members = [first for first, _ in halves] + [second for _, second in reversed(halves)]
+    return torch.cat(of_members, dim=-2).flatten(-3, -2)
 
 
 def both_ways(weight: Tensor, *flipped: int) -> Tensor:

@@ -73,9 +73,7 @@ class Start:
                     option = name.replace("_", "-")
                     raise UsageError(f"--{option} is {options.get(name)}, but the model to begin from has {value}")
             shape["members"] = options.members if "members" in said else settings.n_members
-            options = replace(options, architecture=self.model.architecture, **dict.fromkeys(OFTEN), shape={}).changed(
-                shape
-            )
+            options = replace(options, shape={}).changed(dict.fromkeys(OFTEN) | shape)
         n_filters = options.get("n_filters")
         if self.motifs and n_filters is None:
             raise UsageError(f"--motifs: the architecture {options.architecture} has no detectors to begin as motifs")

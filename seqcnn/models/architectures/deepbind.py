@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from seqcnn.errors import UsageError
 from seqcnn.models import cpu_step, network, run_pooling
+from seqcnn.models.network import to_tensors
 from seqcnn.models.prepared_scan import PreparedScan
 from seqcnn.models.scan import LONG_WORD, Windows, choose_word, scan, window_batches
 from seqcnn.models.scan_average import scan_with_average
@@ -157,10 +158,10 @@ class Model(network.Network):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Score a batch, shape (n_members, n, n_targets)."""
-        return self._head(self._pooled(inputs))
+        return self._head(self._pool(inputs))
 
-    def _pooled(self, inputs: Inputs) -> Tensor:
-        """Return the pooled features of a batch, shape (n_members, n, n_strands, n_features)."""
+    def _pool(self, inputs: Inputs) -> Tensor:
+        """Return the pooled features, shape (n_members, n, n_strands, n_features)."""
         filters, threshold = self._strands()
         maximum, average = self._scan(filters, inputs, threshold if self.settings.pooling == "max-average" else None)
         return self._features(maximum, threshold, average)
@@ -196,7 +197,7 @@ class Model(network.Network):
             if self._prepared is None or self._prepared[0] != version:
                 self._prepared = version, PreparedScan(filters)
             prepared = self._prepared[1]
-        maximum = prepared.maxima(*network.to_tensors(sequences, self.output_bias.device))
+        maximum = prepared.maxima(*to_tensors(sequences, self.output_bias.device))
         scores: NDArray[np.float32] = self._head(self._features(maximum, threshold)).numpy()
         return scores
 
@@ -213,7 +214,7 @@ class Model(network.Network):
         return filters, self.threshold.flatten().repeat(2 if self.settings.both_strands else 1)
 
     def _features(self, maximum: Tensor, threshold: Tensor, average: Tensor | None = None) -> Tensor:
-        """Return the pooled features, shape (n_members, n, n_strands, n_features)."""
+        """Rectify what was pooled; return it in the shape of :meth:`_pool`."""
         settings = self.settings
         parts = [functional.relu(maximum - threshold)]
         if average is not None:
@@ -233,10 +234,10 @@ class Model(network.Network):
         if self.rule != "whole":
             yield from super().scores_without(sequences, member, filters)
             return
-        n_filters, single = self.settings.n_filters, self.members([member])
-        assert isinstance(single, Model)
-        tensors = network.to_tensors(sequences, self.output_bias.device)
-        features = torch.cat([single._pooled(inputs) for inputs in single.prepare(*tensors, len(sequences))], 1)
+        n_filters, network = self.settings.n_filters, self.members([member])
+        assert isinstance(network, Model)
+        tensors = to_tensors(sequences, self.output_bias.device)
+        features = torch.cat([network._pool(inputs) for inputs in network.prepare(*tensors, len(sequences))], 1)
         for each in filters:
             silent = [at for f in each for at in range(f, features.shape[3], n_filters)]
             kept = features[..., silent].clone()
