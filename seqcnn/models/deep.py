@@ -19,12 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcnn.errors import UsageError
-from seqcnn.models import affected, network, settings
+from seqcnn.models import affected, network
 from seqcnn.models.first_weights import spread
 from seqcnn.models.layers import ACTIVATIONS, Chain, Layer, Norm, Parallel, Pool, Residual, Unit
 from seqcnn.models.one_hot import one_hot, other_strand, padded
 from seqcnn.models.readout import Readout
 from seqcnn.models.recurrent import Recurrent
+from seqcnn.models.settings import Deep
 from seqcnn.models.signal import Signal, both_ways
 from seqcnn.sequence.ragged import Ragged
 
@@ -43,7 +44,7 @@ class Maker:
     chosen : Deep
     """
 
-    def __init__(self, chosen: settings.Deep) -> None:
+    def __init__(self, chosen: Deep) -> None:
         self.settings = chosen
         self.paired = chosen.both_strands and chosen.strands == "equivariant"
         self.members = chosen.n_members
@@ -93,12 +94,12 @@ class Dense(nn.Module):
 class Model(network.Network):
     """A network of several layers with a leading member axis."""
 
-    settings: settings.Deep
+    settings: Deep
     letters_at_once = 1 << 15
     silenced: Tensor | None = None
     """Which detectors never fire, bool, shape (n_detectors,)."""
 
-    def __init__(self, chosen: settings.Deep) -> None:
+    def __init__(self, chosen: Deep) -> None:
         super().__init__(chosen)
         self.maker = Maker(chosen)
         m, f, paired, norm = chosen.n_members, chosen.n_filters, self.maker.paired, chosen.batch_norm

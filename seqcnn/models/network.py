@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seqcnn.models import window_rule
 from seqcnn.models.dropout import DeviceFactors, host_factors
-from seqcnn.models.settings import Settings
+from seqcnn.models.settings import Settings as Settings  # which modules take from here
 from seqcnn.sequence.ragged import Ragged
 
 

@@ -65,9 +65,9 @@ def course(schedule: str, done: float) -> float:
     Parameters
     ----------
     schedule : str
-        One of :data:`SCHEDULES`. "one-cycle": see :func:`one_cycle`. "cosine": half a cosine from the peak to 0 (without
-        restarts; Loshchilov and Hutter 2017, arXiv:1608.03983, equation 5). "step": a tenth after half of the steps, and
-        a hundredth after three quarters (as He et al. 2016, arXiv:1512.03385, section 4.2). "constant".
+        One of :data:`SCHEDULES`. "one-cycle": see :func:`one_cycle`. "cosine": half a cosine from the peak to 0
+        (Loshchilov and Hutter 2017, arXiv:1608.03983, equation 5, without restarts). "step": a tenth after half of the
+        steps, and a hundredth after three quarters (as He et al. 2016, arXiv:1512.03385, section 4.2). "constant".
     done : float
         0 to 1.
     """

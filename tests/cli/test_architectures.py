@@ -141,7 +141,6 @@ def test_list_architectures(shell: Shell) -> None:
 def test_calibrate(inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
     """Settings of any architecture can be searched, and only those it has."""
     few = [*TINY[6:], "--batch-size", "32", "--epochs", "2", "--trial-epochs", "1", "--trials", "2", "--folds", "2"]
-    few = [word for word in few if word not in ("--hidden", "3")]
     words = ["calibrate", inputs.positives, "--negatives", inputs.negatives, "--architecture", "resnet", *few]
     search = ["--search", "n_blocks=1,2", "--search", "width=0.5..1", "--n-filters", "4", "--restarts", "1"]
     done = shell(*words, *search, "--best", "1", "-o", tmp_path / "run")

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from seqcnn.dataset.split import Split
 from seqcnn.models import architectures, deep
 from seqcnn.training.fingerprint import fingerprint
 from seqcnn.training.fit import Fit, Plan
 from seqcnn.training.optimiser import Rates
-from tests.training.conftest import sites, train_on
+from seqcnn.training.options import combine
+from seqcnn.training.train import train
+from tests.training.conftest import sites
 from tests.training.interrupted import Kind, break_off, draw, restore, result
 
 KIND = Kind(ragged=True)
@@ -56,8 +60,13 @@ def test_statistics_are_of_the_best_epoch() -> None:
 
 
 def test_it_learns_sites() -> None:
-    trained = train_on(
-        sites(150), architecture="basset", n_filters=12, kernel_size=11, hidden=8, members=1, epochs=12,
-        learning_rate=0.01, batch_size=32,
-    )  # fmt: skip
-    assert trained.metrics["valid"]["t0"]["auroc"]["value"] > 0.9
+    small = {"n_filters": 16, "kernel_size": 11, "hidden": 8, "members": 1, "n_blocks": 1}
+    options = combine("default", small | {"architecture": "resnet", "epochs": 12, "batch_size": 32, "dropout": 0.0})
+    examples = sites(400)
+    part = np.array(["valid" if i % 5 == 0 else "train" for i in range(len(examples))], dtype=object)
+    split = Split(part, {name: int((part == name).sum()) for name in ("train", "valid", "test")})
+    trained = train(
+        examples, split, options, target_names=["bound"], alphabet="dna", length=None, device=torch.device("cpu")
+    )
+    assert trained.model.network.settings.n_blocks == 1
+    assert trained.metrics["valid"]["bound"]["auroc"]["value"] > 0.85

@@ -242,7 +242,7 @@ class Model(network.Network):
             silent = [at for f in each for at in range(f, features.shape[3], n_filters)]
             kept = features[..., silent].clone()
             features[..., silent] = 0
-            scores: NDArray[np.float32] = single._head(features)[0].cpu().numpy()
+            scores: NDArray[np.float32] = network._head(features)[0].cpu().numpy()
             features[..., silent] = kept
             yield scores
 
