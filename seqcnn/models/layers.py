@@ -7,7 +7,7 @@ A layer takes a :class:`Signal` and gives one. In evaluation mode it also takes 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,10 @@ class Layer(nn.Module):
     """
 
     outputs: int
-    __call__: Callable[[Signal], Signal]
+
+    if TYPE_CHECKING:
+
+        def __call__(self, signal: Signal) -> Signal: ...
 
     def forward(self, signal: Signal) -> Signal:
         """Return the signal that comes of one."""
@@ -257,15 +260,15 @@ class Pool(Layer):
         x, rows, size = signal.values, signal.rows, self.size
         inside = torch.ones_like(x[:, :1]).bool() if rows is None else rows.inside(x.shape[2])
         after = None if rows is None else Rows(rows.start // size, (rows.stop + size - 1) // size)
-        n = (x.shape[2] + size - 1) // size
 
-        def cells(values: Tensor, filler: float) -> Tensor:
-            return apart(functional.pad(values, (0, size - 1), value=filler)[:, :, : n * size], 2, (n, size))
+        def ended(values: Tensor, filler: float) -> Tensor:
+            return functional.pad(values, (0, size - 1), value=filler)
 
         if self.average:
-            count = cells(inside.to(x.dtype), 0.0).sum(3)
-            return Signal(cells(x, 0.0).sum(3) / count.clamp(min=0.5), after)
-        return Signal(cells(x.masked_fill(~inside, -torch.inf), -torch.inf).amax(3), after).cleaned()
+            total, count = (functional.avg_pool1d(ended(each, 0.0), size) for each in (x, inside.to(x.dtype)))
+            return Signal(total / count.clamp(min=0.5 / size), after)
+        least = ended(x.masked_fill(~inside, -torch.inf), -torch.inf)
+        return Signal(functional.max_pool2d(least[:, :, None], (1, size))[:, :, 0], after).cleaned()
 
     def _filled(self, x: Tensor, value: float) -> Tensor:
         """Return whole stretches to pool."""
