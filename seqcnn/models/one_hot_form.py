@@ -12,6 +12,7 @@ from seqcnn.errors import UsageError
 from seqcnn.models import deep
 from seqcnn.models.architectures import collection, deepbind
 from seqcnn.models.network import Network
+from seqcnn.models.recurrent import Recurrent
 
 
 class OneHotForm(nn.Module):
@@ -24,19 +25,21 @@ class OneHotForm(nn.Module):
     Parameters
     ----------
     network : Network
-        Of any architecture but one that is not made of :class:`seqcnn.models.deep.Model`, ``deepbind`` or
-        ``collection``.
+        Of the architecture ``deepbind`` or ``collection``, or made of :class:`seqcnn.models.deep.Model` without
+        recurrent cells, whose length the exporter takes for fixed.
 
     Raises
     ------
     UsageError
-        If it is such.
+        If it is another one.
     """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.groups: nn.ModuleList
         if isinstance(network, deep.Model):
+            if any(isinstance(module, Recurrent) for module in network.modules()):
+                raise UsageError("recurrent cells cannot be exported as ONNX for any length; --to torch writes weights")
             self.groups, self.order = nn.ModuleList([_Deep(network)]), list[int]()
             return
         if isinstance(network, collection.Model):

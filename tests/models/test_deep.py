@@ -323,7 +323,9 @@ def test_cells_are_those_of_torch(cell: str) -> None:
         torch.testing.assert_close(layer(deep.Signal(x)).values, wanted)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == "dilated" else pytest.mark.slow) for n in DEEP])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n == "dilated" else pytest.mark.slow) for n in DEEP if n != "danq"]
+)
 def test_onnx(name: str, tmp_path: Path) -> None:
     """Equal to torch on random lengths."""
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -364,3 +366,12 @@ def test_detectors_and_scores_without_them(way: dict[str, Any]) -> None:
     np.testing.assert_allclose(nothing, member_scores(network, rows)[1], atol=1e-5)
     assert np.abs(one - nothing).max() > 1e-4
     assert np.ptp(everything[:2], axis=0).max() < 1e-5  # two sequences of one length are alike without detectors
+
+
+def test_recurrent_cells_have_no_onnx(tmp_path: Path) -> None:
+    from seqcnn.models.export import to_onnx
+
+    pytest.importorskip("onnxscript")
+    with pytest.raises(UsageError, match="--to torch writes weights"):
+        to_onnx(Model(make("danq"), "danq", "dna", "regression", ("a", "b"), None, {}), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
