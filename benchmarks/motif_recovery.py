@@ -54,7 +54,7 @@ class Protein:
     yeast: bool = False
 
     def is_own(self, motif: Motif) -> bool:
-        return _one_of(self.own, motif)
+        return "::" not in motif.alternate and _one_of(self.own, motif)
 
     def is_family(self, motif: Motif) -> bool:
         return _one_of(f"{self.own} {self.family}", motif)

@@ -5,9 +5,9 @@
 A network of 16 filters of 24 bp, both strands. Both sides go from codes to the counts of every filter: its best window
 in each sequence, on the better strand, if its activation is above 0. Plain PyTorch convolves both strands, takes the
 maximum over windows with its place, gathers the windows that count and sums their one-hot; it holds nothing on disk and
-cannot know a threshold in advance that depends on all sequences. It runs at each batch size on a part, and with
-the best one on the first tenth: its time grows evenly. Seconds are CPU seconds of the process. Memory is that of
-``seqcnn motifs`` on FASTA of N / 10 and of N sequences.
+cannot know a threshold in advance that depends on all sequences. It runs at each batch size on a part, and with the
+best one on the first tenth: its time grows evenly. Times are CPU seconds of the process. Memory is that of the command
+`seqcnn motifs` on FASTA of N / 10 and of N sequences.
 """
 
 from __future__ import annotations

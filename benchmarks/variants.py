@@ -12,6 +12,8 @@ of the command in a process of its own; with --large also of 2,000,000 substitut
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -20,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from memory import measure
 from mutagenesis import Column
 from plain import PlainDeepBind, one_hot
 from prediction import same_network
@@ -95,6 +96,15 @@ def theirs(plain: PlainDeepBind, windows: torch.Tensor, new: np.ndarray) -> tupl
     return best, min(effect(len(new), best) for _ in range(RUNS))
 
 
+def print_peak(arguments: list[str], n: int) -> None:
+    """Print the peak memory of the command for n variants, started by a small process: a child's begins at its."""
+    code = "import sys, memory; print(*memory.measure(*sys.argv[1:]))"
+    call = [sys.executable, "-c", code, *arguments, "--quiet", "--force"]
+    done = subprocess.run(call, check=True, capture_output=True, text=True, cwd=Path(__file__).parent)
+    peak, seconds = map(float, done.stdout.split())
+    print(f"  peak memory {peak:.0f} MB for {n:,} (bar: {BAR_MB}), {n / seconds:,.0f} /s with start-up", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--large", action="store_true", help=f"also the memory for {LARGE:,} variants")
@@ -110,9 +120,11 @@ def main() -> None:
         model, genome, vcf, out = (folder / each for each in ("m.safetensors", "g.fa", "in.vcf", "out.vcf.gz"))
         save(Model(same_network(plain), "deepbind", "dna", "binary", ("bound",), LENGTH, {}), model)
         codes = make_genome(genome)
-        at, new = make_vcf(vcf, codes, N)
         arguments = ["variants", str(model), str(vcf), "--genome", str(genome), "-o", str(out)]
         arguments += ["--threads", str(THREADS)]
+        for n in (LARGE, N) if given.large else (N,):
+            at, new = make_vcf(vcf, codes, n)
+            print_peak(arguments, n)
         wall, cpu = ours(arguments)
         print(f"  {'seqcnn variants, VCF to VCF':<44}{N / wall:>10,.0f} /s (bar: {BAR:,})", end="")
         print(f"{cpu / N * 1e6:>8.1f} CPU us each", flush=True)
@@ -121,13 +133,6 @@ def main() -> None:
         print(f"  {f'tangermeme substitution_effect, batch {size}':<44}{N / peer_wall:>10,.0f} /s", end="")
         print(f"{'':>15}{peer_cpu / N * 1e6:>8.1f} CPU us each")
         print(f"  ratio {peer_wall / wall:.1f} by the clock, {peer_cpu / cpu:.1f} by CPU time (bar: {BAR_RATIO})")
-        for n in (N, LARGE) if given.large else (N,):
-            make_vcf(vcf, codes, n)
-            peak, seconds = measure(*arguments, "--quiet", "--force")
-            print(
-                f"  peak memory {peak:.0f} MB for {n:,} (bar: {BAR_MB}), {n / seconds:,.0f} /s with start-up",
-                flush=True,
-            )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqcnn.cli.console import Reporter
 from seqcnn.dataset.reading import Tally
-from seqcnn.errors import InputError
+from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.motif import Motif
 from seqcnn.formats.motif_files import read_motifs
 from seqcnn.interpret.comparison import FEW_TARGETS
@@ -33,7 +33,19 @@ def chosen_outputs(given: Mapping[str, Any]) -> MotifOutputs:
 
 
 def search_options(given: Mapping[str, Any], target: int) -> SearchOptions:
-    """Return how motifs are found."""
+    """Return how motifs are found.
+
+    Raises
+    ------
+    UsageError
+        If an option is for filters and the method is another.
+    """
+    if given["method"] != "filters":
+        said_of = {"--rule": given["rule"] != "best", "--weights": given["weights"] != "none"}
+        said_of |= {"--fraction": given["fraction"] is not None, "--merge": given["merge"]}
+        for name, is_said in said_of.items():
+            if is_said:
+                raise UsageError(f"{name} is for motifs of filters; leave it out with --method {given['method']}")
     return SearchOptions(
         ExtractionOptions(given["rule"], given["fraction"], given["weights"]),
         MotifOptions(given["trim"], given["pseudocount"], given["min_sites"]),

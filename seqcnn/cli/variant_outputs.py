@@ -80,12 +80,13 @@ class Renderer:
         self._info = b";".join(name + b"=" + number for name, number in zip(self._names, self._formats, strict=True))
         self._row = b"\t".join(self._formats)
 
-    def header_lines(self) -> list[str]:
-        """Return the lines that a VCF header gets."""
+    def header_lines(self, haplotypes: Sequence[str] = ()) -> list[str]:
+        """Return the lines that a VCF header gets; `haplotypes` are the names of fields of samples."""
+        said = "score of each haplotype of the sample in the window of the record, as GT orders them"
         return [
             f'##INFO=<ID={each.name},Number=A,Type=Float,Description="{_escaped(each.description)}">'
             for each in self.fields
-        ]
+        ] + [f'##FORMAT=<ID={name},Number=.,Type=Float,Description="{said}">' for name in haplotypes]
 
     def table_header(self) -> bytes:
         """Return the first line of a table."""
@@ -193,8 +194,11 @@ class Writer:
         if kind is None and self._renderer.packed:
             self._write([END])
         self._closing.__exit__(kind, error, at)
-        if kind is None and self.index is not None and self.index.problem is None:
-            self.index.write(self._path + ".tbi")
+        if kind is None and self.index is not None:
+            if self.index.problem is None:
+                self.index.write(self._path + ".tbi")
+            else:
+                Path(self._path + ".tbi").unlink(missing_ok=True)  # of a file that was here before
 
     def take(self, rendered: Rendered) -> None:
         """Write a block."""

@@ -174,7 +174,7 @@ def find_alleles(records: Records, longest: int) -> Alleles:
     for i in np.flatnonzero(~simple).tolist():
         ref, at = records.ref[i], int(records.start[i])
         for alt in records.alt[i].split(b","):
-            reason, skipped, removed, new = _compare(ref, alt, longest)
+            reason, skipped, removed, new = compare(ref, alt, longest)
             record.append(i)
             start.append(at + skipped)
             stop.append(at + skipped + removed)
@@ -221,7 +221,7 @@ def _single_letters(records: Records, rows: NDArray[np.int64], ref: Sequence[byt
     return Alleles(rows, start, start + 1, Ragged(new, np.arange(len(rows) + 1, dtype=np.int64)), reason)
 
 
-def _compare(ref: bytes, alt: bytes, longest: int) -> tuple[Reason, int, int, bytes]:
+def compare(ref: bytes, alt: bytes, longest: int) -> tuple[Reason, int, int, bytes]:
     """Return the reason, the letters that both begin with, those that go, and the codes that come."""
     reason = _unfit(alt)
     old, new = ref.translate(ENCODE_TABLE), alt.translate(ENCODE_TABLE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network
 from seqcnn.models.predict import scores_alone
 from seqcnn.models.tasks import RESPONSES
-from seqcnn.sequence.ragged import concatenate
+from seqcnn.sequence.ragged import Ragged, concatenate
 
 Floats = NDArray[np.float64]
 
@@ -104,6 +104,8 @@ class AlleleScorer:
     ----------
     targets : list of (str, Model)
         What tells each score from the others, "" for the only one, and its model.
+    labels : list of str
+        The same as part of a field's name.
     fields : list of Field
     around : tuple of int
         Most bases before and after what changes that a model sees.
@@ -126,7 +128,23 @@ class AlleleScorer:
         left, right = (max(part.around[i] for part in self._parts) for i in (0, 1))
         self.around = left, right
         self.both_strands = all(part.network.settings.both_strands for part in self._parts)
+        self.labels = _suffixes([label for label, _ in self.targets])
         self.fields = self._make_fields()
+
+    @property
+    def arounds(self) -> list[tuple[int, int]]:
+        """The bases before and after that each network sees."""
+        return [part.around for part in self._parts]
+
+    def score_sequences(self, sequences: Sequence[Ragged]) -> Floats:
+        """Return the scores of sequences, one list of them for each of :attr:`arounds`, shape (n_targets, n)."""
+        out = np.full((len(self.targets), len(sequences[0])), np.nan)
+        for part, rows in zip(self._parts, sequences, strict=True):
+            if len(rows):
+                scores = scores_alone(part.network, rows).astype(np.float64)
+                summary = SUMMARIES[self.options.summary]
+                out[list(part.rows)] = scores[:, :, 0] if part.by_member else summary(scores, axis=0).T
+        return out
 
     def changes(self, sites: Sites) -> Floats:
         """Return the changes of the scores, shape (n_targets, n)."""
@@ -179,12 +197,8 @@ class AlleleScorer:
             "sequence",
             "Z": "change in standard deviations of those random variants, from their mean",
         }
-        fields, names = [], set()
-        for target, (label, model) in enumerate(self.targets):
-            suffix = re.sub(r"[^0-9A-Za-z_.]", "_", label)
-            while suffix in names:
-                suffix += "_"
-            names.add(suffix)
+        fields = []
+        for target, ((label, model), suffix) in enumerate(zip(self.targets, self.labels, strict=True)):
             members = model.network.settings.n_members
             for i, statistic in enumerate(STATISTICS):
                 if statistic in ("P", "Z") and not options.null_size:
@@ -197,6 +211,17 @@ class AlleleScorer:
                 name = "_".join([options.prefix, statistic, *([suffix] if suffix else [])])
                 fields.append(Field(name, f"{label}: {text}" if label else text, target, i))
         return fields
+
+
+def _suffixes(labels: Sequence[str]) -> list[str]:
+    """Return what may be part of a field's name, each different."""
+    names: list[str] = []
+    for label in labels:
+        name = re.sub(r"[^0-9A-Za-z_.]", "_", label)
+        while name in names:
+            name += "_"
+        names.append(name)
+    return names
 
 
 def _score(part: _Part, sites: Sites) -> tuple[Floats, Floats]:

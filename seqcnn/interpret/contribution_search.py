@@ -17,6 +17,7 @@ from seqcnn.interpret.filter_motifs import SiteCounts
 from seqcnn.interpret.filter_search import SearchOptions
 from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
 from seqcnn.interpret.motif_effects import make_contrast, put_in
+from seqcnn.interpret.seqlet_patterns import ClusterOptions
 from seqcnn.models.modelfile import Model
 
 
@@ -27,7 +28,7 @@ class ContributionSearch:
     ----------
     model : Model
     options : SearchOptions
-        Those of the extraction, of merging and of trimming say nothing here.
+        Those of the extraction and of merging say nothing here.
     tally : Tally, optional
         Notes are added to it.
     """
@@ -54,13 +55,15 @@ class ContributionSearch:
         """Return the motifs, those that count first, the largest gain of the score where they are put in first."""
         sequences, labels, options = join(self._parts).sequences, self._labels, self._options
         wanted = ContributionOptions(
+            clusters=ClusterOptions(seed=options.seed),
+            trim=options.motifs.trim,
             pseudocount=options.motifs.pseudocount,
             min_sites=options.motifs.min_sites,
             alphabet=self._model.alphabet,
             target=options.target,
         )
         network = self._model.network
-        found = find_motifs(network, sequences, labels if self.labelled else None, wanted, self._tally, path)
+        found = find_motifs(network, sequences, labels, wanted, self._tally, path)
         positives = sequences.take(labels == 1) if self.labelled else sequences
         contrast = make_contrast(positives, sequences.take(labels == 0), options.target, options.seed)
         found = sorted(put_in(found, network, contrast), key=lambda each: (not each.kept, -each.effect))
@@ -71,8 +74,11 @@ class ContributionSearch:
         for number, each in enumerate(found):
             if each.sites is not None:
                 counts.add(number, each.sites, labels, used, sequences.lengths)
-        n_labels = (self.counts()["positives"], self.counts()["negatives"]) if self.labelled else (0, 0)
-        self._found = [counts.measured(each, i, *n_labels) for i, each in enumerate(found)]
+        # Shares stay those of the positives that were looked at: in others, and in negatives, no sites were looked for.
+        self._found = [counts.measured(each, i, 0, 0) for i, each in enumerate(found)]
+        for i, (new, old) in enumerate(zip(self._found, found, strict=True)):
+            shares = {name: getattr(old.measures, name) for name in ("in_positives", "in_negatives")}
+            self._found[i] = replace(new, measures=replace(new.measures, **shares))
         return self._found
 
     def sites(self) -> Iterator[PlacedSites]:

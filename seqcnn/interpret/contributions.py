@@ -171,7 +171,7 @@ def discover(
         rows,
         profile(network, chosen, options.target),
         profile(network, dinucleotide_shuffle(templates, options.clusters.seed), options.target),
-        _background(sequences),
+        _background(sequences, both_strands=network.settings.both_strands),
         known is not None and bool(np.isin(known[~np.isnan(known)], (0, 1)).all()),
     )
     motifs = [each for sign in (1, -1) for each in _of_sign(looked, sign, options, tally)]
@@ -222,9 +222,10 @@ def chosen_sequences(
     return np.sort(rows)
 
 
-def _background(sequences: Ragged) -> NDArray[np.float64]:
-    """Return the frequencies of A C G T/U."""
+def _background(sequences: Ragged, *, both_strands: bool) -> NDArray[np.float64]:
+    """Return the frequencies of A C G T/U, on both strands where both are read."""
     counts = np.bincount(sequences.data, minlength=N_CODE + 1)[:N_CODE].astype(np.float64)
+    counts += counts[::-1].copy() * both_strands
     counts += not counts.all()  # a base that never occurs
     return np.asarray(counts / counts.sum())
 

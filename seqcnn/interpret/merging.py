@@ -42,17 +42,16 @@ def likeness(a: Motif, b: Motif, *, both_strands: bool) -> tuple[float, Aligned]
     ours = a.ppm - a.background[:, None]
     best, aligned = -np.inf, Aligned(0, False)
     for reverse in (False, True)[: 1 + both_strands]:
-        other = b.reverse_complement() if reverse else b
-        theirs = other.ppm - other.background[:, None]
+        theirs = b.ppm - b.background[:, None]
+        theirs = theirs[::-1, ::-1] if reverse else theirs
         size = float(np.sqrt((ours**2).sum() * (theirs**2).sum()))
         if size == 0:
             continue
-        products = ours.T @ theirs
-        offsets = np.arange(-b.width + 1, a.width)
-        sums = np.array([np.trace(products, -int(offset)) for offset in offsets]) / size
+        place = np.arange(a.width)[:, None] - np.arange(b.width) + (b.width - 1)
+        sums = np.bincount(place.reshape(-1), (ours.T @ theirs).reshape(-1)) / size
         at = int(sums.argmax())
         if sums[at] > best:
-            best, aligned = float(sums[at]), Aligned(int(offsets[at]), reverse)
+            best, aligned = float(sums[at]), Aligned(at - (b.width - 1), reverse)
     return best, aligned
 
 

@@ -35,7 +35,9 @@ class ClusterOptions:
     core, flank : int
         Width of a seqlet, and of what is looked at on either side of it, in bp.
     similarity : float
-        Least mean similarity of the seqlets in a cluster, and of a seqlet to its pattern.
+        Least mean similarity of the seqlets in a cluster: of related motifs it must be high to keep them apart.
+    member : float
+        Least similarity of a seqlet to its pattern.
     merge : float
         Similarity from which two patterns are one.
     most : int
@@ -50,8 +52,9 @@ class ClusterOptions:
 
     core: int = 21
     flank: int = 5
-    similarity: float = 0.5
-    merge: float = 0.8
+    similarity: float = 0.7
+    member: float = 0.5
+    merge: float = 0.85
     most: int = 2000
     seed: int = 0
 
@@ -60,7 +63,7 @@ class ClusterOptions:
             raise UsageError(f"a seqlet must be 4 to 200 bp wide, not {self.core}")
         if not 0 <= self.flank <= 100:
             raise UsageError(f"the flanks of a seqlet must be 0 to 100 bp wide, not {self.flank}")
-        for name, value in (("seqlets", self.similarity), ("patterns", self.merge)):
+        for name, value in (("seqlets", self.similarity), ("members", self.member), ("patterns", self.merge)):
             if not 0 < value <= 1:
                 raise UsageError(f"the similarity of {name} must be above 0 and at most 1: {value:g}")
         if self.most < SEED_SIZE:
@@ -176,7 +179,7 @@ def assign(
     """
     found = align(windows, means, options.least_overlap, both_strands=both_strands)
     chosen = found.similarity.argmax(1)
-    alike = found.similarity[np.arange(len(chosen)), chosen] >= options.similarity
+    alike = found.similarity[np.arange(len(chosen)), chosen] >= options.member
     patterns = []
     for number in range(len(means)):
         rows = np.flatnonzero(alike & (chosen == number))

@@ -13,9 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.models import threads
+
 Floats = NDArray[np.float32]
 
-ROWS_AT_ONCE: Final = 512
+ROWS_AT_ONCE: Final = 256
 
 _ROUNDING: Final = np.float32(1e-6)
 """Which of two equal alignments is taken must not hang on it."""
@@ -58,11 +60,18 @@ def align(windows: Floats, references: Floats, least_overlap: int, *, both_stran
     shape = len(windows), len(references)
     best = Alignments(np.full(shape, -np.inf, np.float32), np.zeros(shape, np.int64), np.zeros(shape, bool))
     scaled, targets = _unit(windows), _unit(references)
-    for shift, turned, found in _products(scaled, targets, least_overlap, both_strands):
-        better = found > best.similarity + _ROUNDING
-        best.similarity[better] = found[better]
-        best.shift[better] = shift
-        best.turned[better] = turned
+
+    def work(first: int) -> None:
+        rows = slice(first, first + ROWS_AT_ONCE)
+        similarity, shifts, strands = best.similarity[rows], best.shift[rows], best.turned[rows]
+        for shift, turned, found in _products(scaled[rows], targets, least_overlap, both_strands):
+            better = found > similarity + _ROUNDING
+            similarity[better] = found[better]
+            shifts[better] = shift
+            strands[better] = turned
+
+    with threads.taken_over():
+        threads.run(work, range(0, len(windows), ROWS_AT_ONCE))
     return best
 
 
@@ -73,13 +82,17 @@ def similarities(windows: Floats, least_overlap: int, *, both_strands: bool) -> 
     """
     scaled = _unit(windows)
     result = np.ones((len(windows),) * 2, np.float32)
-    for first in range(0, len(windows), ROWS_AT_ONCE):
+
+    def work(first: int) -> None:
         block, others = scaled[first : first + ROWS_AT_ONCE], scaled[first:]
         best = np.full((len(block), len(others)), -np.inf, np.float32)
         for _, _, found in _products(block, others, least_overlap, both_strands):
             np.maximum(best, found, out=best)
         result[first : first + len(block), first:] = best
         result[first:, first : first + len(block)] = best.T
+
+    with threads.taken_over():
+        threads.run(work, range(0, len(windows), ROWS_AT_ONCE))
     np.fill_diagonal(result, 1)
     return np.minimum(np.maximum(result, result.T), 1)  # rounding makes the two halves differ
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ Floats = NDArray[np.float64]
 Score = Callable[[Sites], Floats]
 """Returns the changes of the score, shape (n_targets, n)."""
 
+Kind = tuple[int, int]
+Run = Callable[[Callable[[Any], Floats], Sequence[Any]], list[Floats]]
+"""Does a thing with each of several, as :func:`seqcnn.models.threads.run`."""
+
 SPARE: Final = 64
 """Places that a base to be replaced is looked for in, in each stretch."""
 
@@ -34,6 +38,7 @@ LETTERS: Final = 1 << 21
 """Most letters in the stretches for one kind, where alleles are long."""
 
 FEWEST: Final = 100
+"""Random variants without which there are no p and z."""
 
 _TRIES: Final = 8
 _AT_ONCE: Final = 4096
@@ -114,8 +119,8 @@ class Null:
         Returns
         -------
         p, z : ndarray, shape (n_targets, n)
-            NaN where there is no null: the letter replaced is N, or the genome has no stretch to shuffle; z also where
-            the null does not vary.
+            NaN where there is no null: the letter replaced is N, the allele is very long (about 20,000 letters), or the
+            genome has no stretch to shuffle; z also where the null does not vary.
 
         References
         ----------
@@ -140,11 +145,11 @@ class Null:
                     _put(table_of_kind, others[(kinds == kind).all(1)], change, p, z)
         return p, z
 
-    def substitutions(self) -> dict[tuple[int, int], Table]:
-        """Return the table of each kind of substitution, by the codes of both letters."""
+    def substitutions(self, run: Run | None = None) -> dict[Kind, Table]:
+        """Return the table of each kind of substitution, by the codes of both letters; `run` does several things."""
         with self._lock:
             if self._substitutions is None:
-                self._substitutions = self._make_substitutions()
+                self._substitutions = self._make_substitutions(run or _one_by_one)
             return self._substitutions
 
     def _table(self, removed: int, come: int) -> Table | None:
@@ -153,7 +158,7 @@ class Null:
                 self._tables[removed, come] = self._make_table(removed, come)
             return self._tables[removed, come]
 
-    def _make_substitutions(self) -> dict[tuple[int, int], Table]:
+    def _make_substitutions(self, run: Run) -> dict[Kind, Table]:
         left, right = self._around
         stretches = self._stretches(left + right + SPARE, self._n, (1, 1))
         if not len(stretches):
@@ -162,7 +167,7 @@ class Null:
         middle = square[:, left : left + SPARE]
         rng = np.random.default_rng([self._seed, 1])
         draw = rng.random((4, len(square)))
-        values: dict[tuple[int, int], Floats] = {}
+        chosen: list[tuple[Kind, NDArray[np.uint8]]] = []
         for old in range(4):
             there = middle == old
             count = there.sum(1)
@@ -170,9 +175,13 @@ class Null:
             nth = (draw[old, rows] * count[rows]).astype(np.int64)
             at = (np.cumsum(there[rows], axis=1) > nth[:, None]).argmax(1)
             windows = square[rows[:, None], at[:, None] + np.arange(left + right + 1)]
-            for new in range(4):
-                if new != old:
-                    values[old, new] = self._change(windows, left, 1, np.full((len(rows), 1), new, dtype=np.uint8))
+            chosen += [((old, new), windows) for new in range(4) if new != old]
+
+        def score(part: tuple[Kind, NDArray[np.uint8]]) -> Floats:
+            (_, new), windows = part
+            return self._change(windows, left, 1, np.full((len(windows), 1), new, dtype=np.uint8))
+
+        values = dict(zip([kind for kind, _ in chosen], run(score, chosen), strict=True))
         if self._both:
             values = {
                 (old, new): np.concatenate([each, values[3 - old, 3 - new]], axis=1)
@@ -183,7 +192,9 @@ class Null:
     def _make_table(self, removed: int, come: int) -> Table | None:
         left, right = self._around
         length = left + removed + right + come
-        n = max(min(FEWEST, self._n), min(self._n, LETTERS // max(1, length)))
+        n = min(self._n, LETTERS // max(1, length))
+        if n < min(FEWEST, self._n):
+            return None
         stretches = self._stretches(length, n, (removed, come))
         if not len(stretches) or not left + removed + right:
             return None
@@ -217,6 +228,10 @@ class Null:
             if sum(map(len, found)) >= n:
                 break
         return dinucleotide_shuffle(concatenate(found).slice(0, n), self._seed)
+
+
+def _one_by_one(work: Callable[[Any], Floats], parts: Sequence[Any]) -> list[Floats]:
+    return [work(part) for part in parts]
 
 
 def _put(table: Table, rows: NDArray[np.intp], change: Floats, p: Floats, z: Floats) -> None:

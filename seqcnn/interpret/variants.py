@@ -18,6 +18,7 @@ from seqcnn.formats.vcf_records import Alleles, Reason, Records, Region, find_al
 from seqcnn.interpret.allele_scores import STATISTICS, AlleleScorer, Field, VariantOptions
 from seqcnn.interpret.variant_null import Null
 from seqcnn.interpret.variant_windows import Sites, cut_sites
+from seqcnn.models import threads
 from seqcnn.models.modelfile import Model
 from seqcnn.sequence.alphabet import ENCODE_TABLE, N_CODE
 from seqcnn.sequence.ragged import Ragged, offsets_of
@@ -113,11 +114,16 @@ class VariantScorer:
         return self.alleles.fields
 
     def prepare(self) -> int:
-        """Score random substitutions now; return how many there are of each kind, at least."""
+        """Score random substitutions now, in all threads; return how many there are of each kind, at least."""
         if self._null is None:
             return 0
-        tables = self._null.substitutions()
+        with threads.taken_over():
+            tables = self._null.substitutions(threads.run)
         return min((table.sorted.shape[1] for table in tables.values()), default=0)
+
+    def names_of(self, records: Records) -> dict[bytes, str | None]:
+        """Return the genome's names of the chromosomes of records, None for those that it does not have."""
+        return {name: self._genome_name(name) for name in set(records.chrom)}
 
     def score(self, block: Block) -> Scored:
         """Score the records of a block that are in the regions; several threads may.
@@ -149,7 +155,7 @@ class VariantScorer:
 
     def _place(self, records: Records, alleles: Alleles) -> NDArray[np.object_]:
         """Return the genome's chromosome of each record; alleles that have no place there get their reason."""
-        names = {name: self._genome_name(name) for name in set(records.chrom)}
+        names = self.names_of(records)
         chrom = np.fromiter(map(names.__getitem__, records.chrom), dtype=object, count=len(records.chrom))
         sizes = self.genome.chroms
         size_of = {name: sizes[known] if known is not None else -1 for name, known in names.items()}

@@ -61,10 +61,10 @@ def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutput
 
 def draw_logos(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs) -> Iterator[Path]:
     """Draw the motifs that count into logos/, both strands and a sheet; yield each file once it is there."""
-    from seqcnn.report.logos import save_logos
-
     drawn = [each.motif for each in found if each.kept][: outputs.n_logos]
     if drawn and outputs.logos:
+        from seqcnn.report.logos import save_logos
+
         (folder / "logos").mkdir(exist_ok=True)
         yield from save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos)))
 

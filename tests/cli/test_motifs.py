@@ -266,6 +266,9 @@ def test_contributions(shell: Shell, trained: Path, data: dict[str, Path], tmp_p
     assert done.code == 0, done.err
     kept = [row for row in table(tmp_path / "o").values() if row["status"] == "kept"]
     assert any(MOTIF in row["consensus"] or "ATGAGTCA" in row["consensus"] for row in kept)
+    # Of the positives that were looked at; in negatives no sites are looked for.
+    assert {row["in_negatives"] for row in kept} == {""}
+    assert float(kept[0]["in_positives"]) > 0.4
     assert (tmp_path / "o" / "sites.bed").read_text().count("\n") >= 20
     top = shell("motifs", trained, data["labelled.fa"], *LABELS, *words, "--top", 1, "--force")
     assert top.code == 0
@@ -280,6 +283,10 @@ def test_contributions(shell: Shell, trained: Path, data: dict[str, Path], tmp_p
         (["--n-logos", "0"], "'0' is neither a number from 1 on nor all"),
         (["--alphabet", "rna"], "the model reads DNA, but --alphabet says rna"),
         (["--target-column", "x"], "--target-column is for tables"),
+        *(
+            (["--method", "contributions", *words], f"{words[0]} is for motifs of filters; leave it out with --method")
+            for words in (["--merge"], ["--rule", "fraction"], ["--fraction", "0.1"], ["--weights", "activation"])
+        ),
     ],
 )
 def test_wrong_usage(

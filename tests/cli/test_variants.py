@@ -205,7 +205,10 @@ def test_unsorted_is_scored_in_its_order(
 ) -> None:
     rows = substitutions(genome, [("chr2", 500), ("chr1", 90), ("chr2", 40)])
     vcf = write_vcf(tmp_path / "in.vcf", rows)
-    done = shell("variants", runs.regions, vcf, "--genome", inputs.genome, "-o", tmp_path / "out.vcf.gz", *FEW)
+    for name in ("out.vcf.gz", "out.vcf.gz.tbi"):
+        (tmp_path / name).write_text("of before")
+    given = ["--genome", inputs.genome, "-o", tmp_path / "out.vcf.gz", "--force", *FEW]
+    done = shell("variants", runs.regions, vcf, *given)
     assert done.code == 0
     assert "no index: the records are not sorted" in done.err
     assert not (tmp_path / "out.vcf.gz.tbi").exists()
@@ -296,7 +299,7 @@ def test_a_reference_that_differs(
 
 
 @pytest.mark.parametrize("suffix", ["vcf", "tsv"])
-@pytest.mark.parametrize("n", [3, 40])
+@pytest.mark.parametrize("n", [3, 16])
 def test_shards_put_together_are_the_whole(
     runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, variety: list[Row], n: int, suffix: str
 ) -> None:
@@ -591,7 +594,103 @@ class TestBadInput:
         assert "name a .vcf.gz, .vcf or .tsv file" in done.err
         assert shell("variants", runs.regions, vcf, *given, "-o", tmp_path / "b.vcf", "--shard", "3/2").code == 2
         assert shell("variants", runs.regions, vcf, *given, "-o", tmp_path / "b.vcf", "--prefix", "a-b").code == 2
+        assert shell("variants", runs.regions, vcf, *given, "-o", "-", "--debug-sequences", "-").code == 2
         assert shell("variants", runs.regions, vcf, *given, "-o", tmp_path / "b.vcf", *FEW).code == 0
         done = shell("variants", runs.regions, tmp_path / "b.vcf", *given, "-o", tmp_path / "c.vcf", *FEW)
         assert done.code == 1
         assert "has a field SEQCNN_ALT already; say another --prefix" in done.err
+
+
+GENOTYPES = ["0|1", "1|0", "1|1", "0/0", "0|0", "1/1"]
+
+
+def sampled_vcf(path: Path, genome: dict[str, str]) -> list[tuple[str, int, str, str, list[str]]]:
+    """Write phased variants of three samples that often share windows; return them."""
+    rng = np.random.default_rng(8)
+    rows, at = [], 20
+    for i in range(60):
+        at += int(rng.integers(3, 25))
+        chrom = "chr1" if i < 40 else "chr2"
+        at = 5 if i == 40 else at
+        length = int(rng.choice([1, 1, 1, 3]))
+        ref = genome[chrom][at - 1 : at - 1 + length]
+        alt = ref[0] + "TGA" if rng.random() < 0.2 and length == 1 else "ACGT"[("ACGT".index(ref[0]) + 1) % 4]
+        alt = ref[0] if length == 3 else alt
+        genotypes = [str(rng.choice(GENOTYPES)) for _ in range(3)]
+        rows.append((chrom, at, ref, alt, genotypes))
+        at += length
+    lines = [f"{c}\t{p}\t.\t{r}\t{a}\t.\tPASS\t.\tGT:DP\t" + "\t".join(f"{x}:5" for x in g) for c, p, r, a, g in rows]
+    head = [line for line in HEAD if "odd" not in line] + ['##FORMAT=<ID=GT,Number=1,Type=String,Description="G">']
+    head += ['##FORMAT=<ID=DP,Number=1,Type=Integer,Description="D">']
+    path.write_text("\n".join([*head, COLUMNS + "\tFORMAT\ts1\ts2\ts3", *lines, ""]))
+    return rows
+
+
+def haplotype_values(path: Path) -> list[list[list[str]]]:
+    lines = [line.split("\t") for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert all(line[8].endswith(":SEQCNN_HAP") for line in lines)
+    return [[sample.rsplit(":", 1)[1].split(",") for sample in line[9:]] for line in lines]
+
+
+def test_haplotypes_are_scored_with_all_their_variants(
+    runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, genome: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vcf = tmp_path / "in.vcf"
+    rows = sampled_vcf(vcf, genome)
+    given = [runs.regions, vcf, "--genome", inputs.genome, "--haplotypes", *FEW]
+    done = shell("variants", *given, "-o", tmp_path / "out.vcf")
+    assert done.code == 0, done.err
+    model = seqcnn.load(runs.regions)
+    expected, found = [], []
+    for (chrom, position, ref, _, _), samples in zip(rows, haplotype_values(tmp_path / "out.vcf"), strict=True):
+        first, last = max(0, position - 31), min(8000, position - 1 + len(ref) + 30)
+        for sample in range(3):
+            for haplotype in range(2):
+                text = genome[chrom][first:last]
+                for c, p, r, a, genotypes in reversed(rows):
+                    inside = c == chrom and p - 1 >= first and p - 1 + len(r) <= last
+                    if inside and genotypes[sample][::2][haplotype] == "1":
+                        text = text[: p - 1 - first] + a + text[p - 1 - first + len(r) :]
+                expected.append(text)
+                found.append(float(samples[sample][haplotype]))
+    np.testing.assert_allclose(found, model.predict(expected)[:, 0], rtol=1e-5)
+    assert len(set(found)) > 60
+    monkeypatch.setattr("seqcnn.formats.vcf.Vcf.blocks.__defaults__", (2,))
+    parts = []
+    for i in (1, 2, 3):
+        assert shell("variants", *given, "-o", tmp_path / f"{i}.vcf", "--shard", f"{i}/3").code == 0
+        lines = (tmp_path / f"{i}.vcf").read_text().splitlines(keepends=True)
+        parts += lines if i == 1 else [line for line in lines if not line.startswith("#")]
+    assert "".join(parts) == (tmp_path / "out.vcf").read_text()
+    some = [*given, "-o", tmp_path / "some.vcf", "--region", "chr2"]
+    assert shell("variants", *some).code == 0
+    assert haplotype_values(tmp_path / "some.vcf") == haplotype_values(tmp_path / "out.vcf")[40:]
+
+
+def test_haplotypes_that_are_not_known(
+    runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, genome: dict[str, str]
+) -> None:
+    rows = substitutions(genome, [("chr1", 100), ("chr1", 110), ("chr1", 300), ("chr1", 400)])
+    lines = write_vcf(tmp_path / "in.vcf", rows).read_text().splitlines()
+    genotypes = ["0/1:3\t0|1", "0|1:3\t0|1", ".|1\t1", "0|2\t./."]
+    samples = [f"{line}\tGT:DP\t{g}" for line, g in zip(lines[-4:], genotypes, strict=True)]
+    (tmp_path / "in.vcf").write_text("\n".join([*lines[:-5], COLUMNS + "\tFORMAT\ta\tb", *samples, ""]))
+    given = ["--genome", inputs.genome, "--haplotypes", *FEW]
+    done = shell("variants", runs.regions, tmp_path / "in.vcf", *given, "-o", tmp_path / "out.vcf")
+    assert done.code == 0, done.err
+    found = haplotype_values(tmp_path / "out.vcf")
+    shape = [[[value == "." for value in values] for values in row] for row in found]
+    both, none = [True, True], [False, False]
+    assert shape == [[both, none], [both, none], [[True, False], [False]], [[False, True], both]]
+    assert "haplotypes without scores (unphased or unknown)" in done.err
+    last = (tmp_path / "out.vcf").read_text().splitlines()[-1].split("\t")
+    assert last[8] == "GT:DP:SEQCNN_HAP"
+    assert last[10] == "./.:.:.,."
+    assert shell("variants", runs.regions, tmp_path / "in.vcf", *given, "-o", tmp_path / "out.tsv").code == 2
+    write_vcf(tmp_path / "none.vcf", rows)
+    done = shell("variants", runs.regions, tmp_path / "none.vcf", *given, "-o", tmp_path / "b.vcf")
+    assert "has no samples" in done.err
+    (tmp_path / "in.vcf").write_text("\n".join([*lines[:-5], COLUMNS + "\tFORMAT\ta\tb", *samples[::-1], ""]))
+    done = shell("variants", runs.regions, tmp_path / "in.vcf", *given, "-o", tmp_path / "c.vcf")
+    assert done.code == 1
+    assert "--haplotypes needs sorted records" in done.err

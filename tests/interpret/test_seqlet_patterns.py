@@ -90,23 +90,34 @@ def test_the_same_seed_gives_the_same_patterns() -> None:
 
 
 def test_which_seqlets_are_clustered_hangs_on_the_seed() -> None:
-    profiles, *_ = planted(150, noise=2.5)
+    profiles, *_ = planted(150, noise=2.0)
     seqlets = seqlets_of(profiles)
     runs = [
-        find_patterns(profiles, seqlets, ClusterOptions(core=11, flank=3, most=30, seed=seed), both_strands=True)
+        find_patterns(profiles, seqlets, ClusterOptions(11, 3, 0.4, most=30, seed=seed), both_strands=True)
         for seed in (1, 2)
     ]
     assert [each.seqlets.start.tolist() for each in runs[0]] != [each.seqlets.start.tolist() for each in runs[1]]
 
 
-def test_similarity_decides_what_is_in_a_pattern() -> None:
+def test_how_alike_seqlets_must_be_to_be_in_a_pattern() -> None:
     profiles, *_ = planted(150, noise=2.0)
     seqlets = seqlets_of(profiles)
     held = [
         sum(len(each) for each in find_patterns(profiles, seqlets, options, both_strands=True))
-        for options in (ClusterOptions(core=11, flank=3, similarity=s) for s in (0.4, 0.6, 0.8))
+        for options in (ClusterOptions(core=11, flank=3, similarity=0.4, member=m) for m in (0.3, 0.6, 0.8))
     ]
     assert held[0] > held[1] > held[2]
+
+
+def test_how_alike_seqlets_must_be_to_be_a_cluster() -> None:
+    profiles, *_ = planted(150, noise=2.0)
+    seqlets = seqlets_of(profiles)
+    loose, strict = (
+        find_patterns(profiles, seqlets, ClusterOptions(core=11, flank=3, similarity=s), both_strands=True)
+        for s in (0.4, 0.9)
+    )
+    assert len(loose) >= 2
+    assert strict == []
 
 
 def test_noise_makes_no_pattern() -> None:

@@ -14,8 +14,10 @@ from seqcnn.cli import options
 
 if TYPE_CHECKING:
     from seqcnn.cli.console import Reporter
-    from seqcnn.cli.variant_outputs import Renderer, Writer
-    from seqcnn.formats.vcf import Block, Vcf
+    from seqcnn.cli.variant_outputs import Rendered, Renderer, Writer
+    from seqcnn.formats.vcf import Vcf
+    from seqcnn.interpret.allele_scores import VariantOptions
+    from seqcnn.interpret.haplotypes import HaplotypeScorer, InContext
     from seqcnn.interpret.variants import VariantScorer
 
 
@@ -94,6 +96,11 @@ Examples:
     help="The I-th of N equal parts of the records.",
     show_default="all of them",
 )
+@options.option(
+    "--haplotypes",
+    is_flag=True,
+    help="Score the sequences of the samples' haplotypes too, with all their phased variants put in; for sorted VCFs.",
+)
 @options.option("--debug-sequences", metavar="FASTA", help="File for the sequences that were scored, of both alleles.")
 @options.seed()
 @options.machine()
@@ -108,18 +115,21 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     of the genome: p = min(1, 2 (1 + min(#{null <= delta}, #{null >= delta})) / (1 + n)). All else in the file stays as
     it is, in its order. With several models or targets their names follow: SEQCNN_DELTA_ctcf.
 
+    With --haplotypes every sample gets SEQCNN_HAP in each record: the score of each of its haplotypes in the record's
+    window; a dot where a genotype there is unphased or missing.
+
     Alleles that cannot be scored (*, <DEL>, breakends, other letters than A C G T) get a dot and are counted.
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli import variant_outputs
     from seqcnn.cli.given import load_all
     from seqcnn.cli.record import Record, write_json
-    from seqcnn.errors import InputError, UsageError
+    from seqcnn.errors import UsageError
     from seqcnn.formats.genome import Genome
     from seqcnn.formats.output import check_output
     from seqcnn.formats.vcf import Vcf
     from seqcnn.formats.vcf_records import parse_region
-    from seqcnn.interpret.allele_scores import VariantOptions
+    from seqcnn.interpret.haplotypes import HaplotypeScorer
     from seqcnn.interpret.variants import VariantScorer
     from seqcnn.models import device as devices
 
@@ -131,6 +141,10 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     for each in (output, given["debug_sequences"]):
         if each not in (None, "-"):
             check_output(each, force=force)
+    if given["debug_sequences"] == "-":
+        raise UsageError("--debug-sequences: name a file")
+    if as_table and given["haplotypes"]:
+        raise UsageError("--haplotypes gives the samples of a VCF a field: write a .vcf.gz or .vcf")
     if given["shard"][1] > 1 and path == "-":
         raise UsageError("--shard needs a file, to count its records")
     regions = [parse_region(text) for text in given["regions"]]
@@ -139,30 +153,20 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     device = devices.find(given["device"])
     loaded = load_all(models, str(device), given["rule"])
     record = Record("variants", given, [*models, path, given["genome"]])
-    wanted = VariantOptions(
-        length=given["length"],
-        summary=given["summary"],
-        ref_mismatch=given["ref_mismatch"],
-        longest=given["max_allele"],
-        null_size=given["null_size"],
-        prefix=given["prefix"],
-        seed=given["seed"],
-    )
     with Vcf(path) as vcf, Genome(given["genome"]) as genome:
         scorer = VariantScorer(
             loaded,
             genome,
             vcf.contigs,
-            wanted,
+            _wanted(given),
             vcf.shown,
             regions=regions,
             keep_sequences=given["debug_sequences"] is not None,
         )
-        if taken := {each.name for each in scorer.fields} & set(vcf.info):
-            raise InputError(
-                f"has a field {min(taken)} already", vcf.shown, hint="say another --prefix for the new ones"
-            )
-        blocks = _chosen(vcf, given["shard"])
+        by_sample = HaplotypeScorer(scorer.alleles, genome, vcf.shown) if given["haplotypes"] else None
+        _refuse_taken(vcf, scorer, by_sample)
+        around = scorer.alleles.around if by_sample is not None else None
+        blocks = _chosen(vcf, given["shard"], around)
         for note in (*genome.notes, *filter(None, [scorer.note])):
             report.say(note)
         report.detail(f"device {devices.describe(device)}")
@@ -170,10 +174,14 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
         renderer = variant_outputs.Renderer(
             scorer.fields, as_table=as_table, packed=packed, indexed=packed and not as_table
         )
-        header = renderer.table_header() if as_table else vcf.header_with(renderer.header_lines())
+        header = (
+            renderer.table_header()
+            if as_table
+            else vcf.header_with(renderer.header_lines(by_sample.names if by_sample is not None else ()))
+        )
         with variant_outputs.Writer(output, renderer, header, given["debug_sequences"]) as written:
-            _run(report, scorer, renderer, written, blocks)
-    counts = _counts(scorer)
+            _run(report, scorer, by_sample, renderer, written, blocks)
+    counts = _counts(scorer, by_sample)
     _say_what_is_missing(report, scorer, counts)
     if written.index is not None and written.index.problem is not None:
         report.say(f"no index: {written.index.problem}")
@@ -183,24 +191,58 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
         report.say(f"wrote {output}: {written.n:,} records, {counts['alleles scored']:,} alleles scored")
 
 
-def _chosen(vcf: Vcf, shard: tuple[int, int]) -> Iterator[Block]:
-    """Return the blocks of a part of the records."""
+def _wanted(given: Mapping[str, Any]) -> VariantOptions:
+    """Return how variants are scored."""
+    from seqcnn.interpret.allele_scores import VariantOptions
+
+    return VariantOptions(
+        length=given["length"],
+        summary=given["summary"],
+        ref_mismatch=given["ref_mismatch"],
+        longest=given["max_allele"],
+        null_size=given["null_size"],
+        prefix=given["prefix"],
+        seed=given["seed"],
+    )
+
+
+def _refuse_taken(vcf: Vcf, scorer: VariantScorer, by_sample: HaplotypeScorer | None) -> None:
+    """Raise InputError where the VCF has one of the new fields already, or no samples though haplotypes are wanted."""
+    from seqcnn.errors import InputError
+
+    taken = {each.name for each in scorer.fields} & set(vcf.info)
+    if by_sample is not None:
+        taken |= set(by_sample.names) & set(vcf.format)
+        if not vcf.samples:
+            raise InputError("has no samples, so no haplotypes", vcf.shown)
+    if taken:
+        raise InputError(f"has a field {min(taken)} already", vcf.shown, hint="say another --prefix for the new ones")
+
+
+def _chosen(vcf: Vcf, shard: tuple[int, int], around: tuple[int, int] | None) -> Iterator[InContext]:
+    """Return the blocks of a part of the records, with their neighbours if so many bases around them are wanted."""
     from seqcnn.formats.vcf import Vcf
+    from seqcnn.interpret.haplotypes import InContext, in_context
 
     number, of = shard
-    if of == 1:
-        return vcf.blocks()
-    with Vcf(vcf.path) as again:
-        total = sum(len(block.lines) for block in again.blocks())
-    return _between(vcf.blocks(), total * (number - 1) // of, total * number // of)
+    total = 0
+    if of > 1:
+        with Vcf(vcf.path) as again:
+            total = sum(len(block.lines) for block in again.blocks())
+    if around is None:
+        blocks: Iterator[InContext] = (InContext([], block, []) for block in vcf.blocks())
+    else:
+        blocks = in_context(vcf.blocks(), around, vcf.shown)
+    return blocks if of == 1 else _between(blocks, total * (number - 1) // of, total * number // of)
 
 
-def _between(blocks: Iterator[Block], first: int, last: int) -> Iterator[Block]:
-    for block in blocks:
-        start, stop = max(first - block.first, 0), min(last - block.first, len(block.lines))
+def _between(blocks: Iterator[InContext], first: int, last: int) -> Iterator[InContext]:
+    for each in blocks:
+        begin, n = each.block.first, len(each.block.lines)
+        start, stop = max(first - begin, 0), min(last - begin, n)
         if start < stop:
-            yield block.slice(start, stop)
-        if block.first + len(block.lines) >= last:
+            yield each.slice(start, stop)
+        if begin + n >= last:
             return
 
 
@@ -217,12 +259,22 @@ def _announce(report: Reporter, scorer: VariantScorer) -> None:
             report.say("no p and z: the genome has no stretch without N that is long enough to shuffle")
 
 
-def _run(report: Reporter, scorer: VariantScorer, renderer: Renderer, written: Writer, blocks: Iterator[Block]) -> None:
+def _run(
+    report: Reporter,
+    scorer: VariantScorer,
+    by_sample: HaplotypeScorer | None,
+    renderer: Renderer,
+    written: Writer,
+    blocks: Iterator[InContext],
+) -> None:
     """Score and write all blocks, in order."""
     from seqcnn.models import threads
 
-    def work(block: Block) -> Any:
-        return renderer.render(scorer.score(block))
+    def work(each: InContext) -> Rendered:
+        scored = scorer.score(each.block)
+        if by_sample is not None:
+            by_sample.annotate(scored.records, each, scorer.names_of(scored.records))
+        return renderer.render(scored)
 
     with (
         _old_objects_left_alone(),
@@ -245,7 +297,7 @@ def _old_objects_left_alone() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _counts(scorer: VariantScorer) -> dict[str, int]:
+def _counts(scorer: VariantScorer, by_sample: HaplotypeScorer | None) -> dict[str, int]:
     """Return what became of how many alleles, in words."""
     from seqcnn.formats.vcf_records import SAID
 
@@ -253,7 +305,8 @@ def _counts(scorer: VariantScorer) -> dict[str, int]:
     counts = {"records": found["records"], "alleles": found["alleles"], "alleles scored": found["SCORED"]}
     counts |= {f"not scored: {said}": found[reason.name] for reason, said in SAID.items()}
     put = "REF put in the genome's place"
-    return counts | ({put: found[put]} if found[put] else {})
+    counts |= {put: found[put]} if found[put] else {}
+    return counts | (dict(by_sample.counts) if by_sample is not None else {})
 
 
 def _say_what_is_missing(report: Reporter, scorer: VariantScorer, counts: Mapping[str, int]) -> None:
@@ -261,6 +314,8 @@ def _say_what_is_missing(report: Reporter, scorer: VariantScorer, counts: Mappin
     for name, n in counts.items():
         if n and name.startswith(("not scored", "REF put")):
             report.say(f"{n:,} alleles {name}")
+        elif n and name.startswith(("haplotypes without", "left out")):
+            report.say(f"{n:,} {name}")
     if scorer.unknown:
         report.say(f"not in the genome {scorer.genome.path}: {_some(list(scorer.unknown))}")
     mismatched = scorer.counts["MISMATCH"] + scorer.counts["REF put in the genome's place"]
