@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from seqcnn.interpret.mutagenesis import substitutions
 from seqcnn.models import architectures, deep
+from seqcnn.models.chains import Residual
 from seqcnn.models.device import keep_freed_memory
-from seqcnn.models.layers import Pool, Residual, Unit
+from seqcnn.models.layers import Pool, Unit
 from seqcnn.sequence.alphabet import one_hot
 from seqcnn.sequence.ragged import Ragged, offsets_of
 

@@ -10,7 +10,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
 import torch
@@ -20,8 +19,10 @@ from torch.nn import functional
 
 from seqcnn.errors import UsageError
 from seqcnn.models import affected, network
+from seqcnn.models.chains import Chain, Parallel, Residual
 from seqcnn.models.first_weights import spread
-from seqcnn.models.layers import ACTIVATIONS, Chain, Layer, Norm, Parallel, Pool, Residual, Unit
+from seqcnn.models.layers import ACTIVATIONS, Layer, Pool, Unit
+from seqcnn.models.norm import STATISTICS, Norm
 from seqcnn.models.one_hot import one_hot, other_strand, padded
 from seqcnn.models.readout import Readout
 from seqcnn.models.recurrent import Recurrent
@@ -31,9 +32,6 @@ from seqcnn.sequence.ragged import Ragged
 
 Inputs = tuple[Tensor, Tensor | None]
 """Codes, shape (n, longest), and lengths, shape (n,); None if all are equal."""
-
-STATISTICS: Final = ("running_mean", "running_variance")
-"""Names of parameters that no gradient moves."""
 
 
 class Maker:

@@ -6,7 +6,7 @@ A layer takes a :class:`Signal` and gives one. In evaluation mode it also takes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcnn.errors import UsageError
-from seqcnn.models.signal import Rows, Signal, Window, apart, both_ways, join_channels
+from seqcnn.models.norm import Norm
+from seqcnn.models.signal import Rows, Signal, Window, apart, both_ways
 
 Memory = dict[tuple[nn.Module, str], Tensor]
 """What layers keep of unedited sequences."""
@@ -75,62 +76,6 @@ class Layer(nn.Module):
     def affected(self, window: Window, memory: Memory) -> Window | Signal:
         """Return what edits change here; the whole signal, a row an edit, if this layer knows no bounds."""
         return self(window.whole(memory[self, "input"]))
-
-
-class Norm(nn.Module):
-    """Batch normalisation, of each member by itself, over what belongs to a sequence.
-
-    Ioffe and Szegedy 2015, arXiv:1502.03167. Running statistics are parameters that no gradient moves: so they are
-    saved, kept with the best weights and carried from member to member as weights are.
-    """
-
-    EPSILON: Final = 1e-5
-    MOMENTUM: Final = 0.1
-
-    def __init__(self, n_members: int, channels: int, *, paired: bool = False) -> None:
-        super().__init__()
-        self.paired = paired
-        self.gain = nn.Parameter(torch.ones(n_members, channels))
-        self.bias = nn.Parameter(torch.zeros(n_members, channels))
-        self.running_mean = nn.Parameter(torch.zeros(n_members, channels), requires_grad=False)
-        self.running_variance = nn.Parameter(torch.ones(n_members, channels), requires_grad=False)
-
-    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
-        """Return what scores are multiplied by and what is then added, in evaluation, both (n_members, channels)."""
-        scale = self.gain / (self.running_variance + self.EPSILON).sqrt()
-        return scale, self.bias - self.running_mean * scale
-
-    def forward(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
-        """Normalise, shape (n, n_members * channels, width); of paired channels both strands' together."""
-        members, channels = self.gain.shape
-        if self.paired:
-            x = apart(x, 1, (members, -1))
-            first, second = x[:, :, :channels], x[:, :, channels:].flip(2)
-            x = torch.cat([first, second]).flatten(1, 2)
-            inside = None if inside is None else torch.cat([inside, inside])
-        x = self._normalise(x.float() if x.dtype.itemsize < 4 else x, inside)
-        if self.paired:
-            first, second = apart(x, 1, (members, -1)).chunk(2)
-            x = torch.cat([first, second.flip(2)], dim=2).flatten(1, 2)
-        return x
-
-    def _normalise(self, x: Tensor, inside: Tensor | None) -> Tensor:
-        gain, bias = self.gain.flatten(), self.bias.flatten()
-        mean, variance = self.running_mean.view(-1), self.running_variance.view(-1)
-        if not self.training or x.shape[0] * x.shape[2] < 2:
-            return functional.batch_norm(x, mean, variance, gain, bias, False, 0.0, self.EPSILON)
-        if inside is None:
-            return functional.batch_norm(x, mean, variance, gain, bias, True, self.MOMENTUM, self.EPSILON)
-        n = inside.sum().clamp(min=2)
-        there = torch.where(inside, x, 0)
-        mean_now = there.sum((0, 2)) / n
-        off = torch.where(inside, x - mean_now[:, None], 0)
-        variance_now = off.square().sum((0, 2)) / n
-        with torch.no_grad():
-            mean.lerp_(mean_now, self.MOMENTUM)
-            variance.lerp_(variance_now * (n / (n - 1)), self.MOMENTUM)
-        scale = gain * (variance_now + self.EPSILON).rsqrt()
-        return off * scale[:, None] + bias[:, None]
 
 
 class Unit(Layer):
@@ -297,130 +242,3 @@ class Pool(Layer):
                 pooled = pooled.masked_fill(pooled == -torch.inf, 0.0)
         ends = window.ends[0] // size, -(-window.ends[1] // size)
         return Window(pooled, first, window.step // size, ends)
-
-
-class Chain(Layer):
-    """Layers one after the other."""
-
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-        self.outputs = layers[-1].outputs
-
-    @property
-    def parts(self) -> list[Layer]:
-        """The layers."""
-        return [layer for layer in self.layers if isinstance(layer, Layer)]
-
-    def forward(self, signal: Signal) -> Signal:
-        """Return the signal that comes of one."""
-        for layer in self.parts:
-            signal = layer(signal)
-        return signal
-
-    def reach(self, field: float, stride: int) -> tuple[float, int]:
-        """Return what comes of all layers."""
-        for layer in self.parts:
-            field, stride = layer.reach(field, stride)
-        return field, stride
-
-    def remember(self, signal: Signal, memory: Memory) -> Signal:
-        """Have every layer remember."""
-        memory[self, "input"] = signal.values
-        for layer in self.parts:
-            signal = layer.remember(signal, memory)
-        return signal
-
-    def affected(self, window: Window, memory: Memory) -> Window | Signal:
-        """Follow the change from layer to layer, until it is as wide as the signal."""
-        now: Window | Signal = window
-        for layer in self.parts:
-            if isinstance(now, Window) and now.width < memory[layer, "input"].shape[2]:
-                now = layer.affected(now, memory)
-            else:
-                now = layer(now.whole(memory[layer, "input"]) if isinstance(now, Window) else now)
-        return now
-
-
-class Residual(Layer):
-    """Layers whose result is added to their input, as it is or, where channels differ, after a convolution of width 1.
-
-    He et al. 2016, arXiv:1512.03385.
-    """
-
-    def __init__(self, body: Chain, shortcut: Unit | None = None) -> None:
-        super().__init__()
-        self.body, self.shortcut, self.outputs = body, shortcut, body.outputs
-
-    def forward(self, signal: Signal) -> Signal:
-        """Return the signal that comes of one."""
-        added = signal if self.shortcut is None else self.shortcut(signal)
-        return Signal(self.body(signal).values + added.values, signal.rows)
-
-    def reach(self, field: float, stride: int) -> tuple[float, int]:
-        """Return what comes of the layers."""
-        return self.body.reach(field, stride)
-
-    def remember(self, signal: Signal, memory: Memory) -> Signal:
-        """Keep the input, and what is added."""
-        added = signal if self.shortcut is None else self.shortcut.remember(signal, memory)
-        memory[self, "input"], memory[self, "added"] = signal.values, added.values
-        return Signal(self.body.remember(signal, memory).values + added.values, signal.rows)
-
-    def affected(self, window: Window, memory: Memory) -> Window | Signal:
-        """Add the input's change to that of the layers, which is wider."""
-        changed = self.body.affected(window, memory)
-        if isinstance(changed, Signal):
-            return self(window.whole(memory[self, "input"]))
-        added = window if self.shortcut is None else self.shortcut.affected(window, memory)
-        wide = added.widened(memory[self, "added"], changed.start, changed.width)
-        return changed._replace(values=changed.values + wide)
-
-
-class Parallel(Layer):
-    """Layers beside each other, whose channels are put together. Szegedy et al. 2015, arXiv:1409.4842."""
-
-    def __init__(self, branches: Sequence[Chain], n_members: int, *, paired: bool) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-        self.outputs = sum(branch.outputs for branch in branches)
-        self.n_members, self.paired = n_members, paired
-
-    @property
-    def parts(self) -> list[Chain]:
-        """The branches."""
-        return [branch for branch in self.branches if isinstance(branch, Chain)]
-
-    def forward(self, signal: Signal) -> Signal:
-        """Return the signal that comes of one."""
-        return Signal(self._join([branch(signal).values for branch in self.parts]), signal.rows)
-
-    def _join(self, parts: Sequence[Tensor]) -> Tensor:
-        return join_channels(parts, self.n_members, paired=self.paired)
-
-    def reach(self, field: float, stride: int) -> tuple[float, int]:
-        """Return what comes of the branch that reaches furthest."""
-        return max(branch.reach(field, stride) for branch in self.parts)
-
-    def remember(self, signal: Signal, memory: Memory) -> Signal:
-        """Keep the input, and what each branch gives."""
-        memory[self, "input"] = signal.values
-        parts = []
-        for branch in self.parts:
-            parts.append(branch.remember(signal, memory).values)
-            memory[branch, "output"] = parts[-1]
-        return Signal(self._join(parts), signal.rows)
-
-    def affected(self, window: Window, memory: Memory) -> Window | Signal:
-        """Put the changes together, all as wide as the widest."""
-        found = [branch.affected(window, memory) for branch in self.parts]
-        windows = [each for each in found if isinstance(each, Window)]
-        if len(windows) < len(found):
-            return self(window.whole(memory[self, "input"]))
-        start = min(each.start for each in windows)
-        width = max(each.start + each.width for each in windows) - start
-        wide = [
-            each.widened(memory[branch, "output"], start, width)
-            for each, branch in zip(windows, self.parts, strict=True)
-        ]
-        return Window(self._join(wide), start, window.step, window.ends)

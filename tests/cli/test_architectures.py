@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -136,6 +137,10 @@ def test_list_architectures(shell: Shell) -> None:
     assert set(rows) == {"name", *NAMES}
     assert "WaveNet -> BPNet" in rows["dilated"]
     assert " 145 " in rows["dilated"]
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        (line,) = re.findall(rf"^\| `{name}` \|.*\| ([\d,]+) \| ([\d,]+|all) \|$", readme, re.MULTILINE)
+        assert tuple(rows[name].split()[1:3]) == line
 
 
 def test_calibrate(inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
