@@ -142,13 +142,32 @@ class Unit(Layer):
         change = (window.values - before).flatten(0, 2)
         weight, _ = self._folded()
         start, width = window.start - beyond, window.width + 2 * beyond
-        scores = apart(self._convolve(change, weight, None, 2 * beyond), 0, window.values.shape[:3])
+        mostly_zeros = 4 * beyond > window.width
+        wide = self._spread(change, weight) if mostly_zeros else self._convolve(change, weight, None, 2 * beyond)
+        scores = apart(wide, 0, window.values.shape[:3])
         scores += window.reference(memory[self, "scores"], start, width)
         values = self.activation(scores)
         outside = window.outside(start, width)
         if outside is not None:
             values = values.masked_fill(outside, 0.0)
         return Window(values, start, window.step, window.ends)
+
+    def _spread(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Convolve short stretches with zeros beyond their ends, (n, n_members * channels, width) to wider ones.
+
+        One matrix product, whose results for each place of the kernel are added where they belong: a convolution would
+        multiply the zeros too.
+        """
+        members, outputs, inputs, size = weight.shape
+        n, width, beyond = x.shape[0], x.shape[2], 2 * self._beyond
+        rows = apart(x, 1, (members, inputs)).permute(1, 0, 3, 2).reshape(members, n * width, inputs)
+        products = torch.bmm(rows, weight.permute(0, 2, 3, 1).reshape(members, inputs, size * outputs))
+        products = products.view(members, n, width, size, outputs)
+        out = x.new_zeros(members, n, width + beyond, outputs)
+        for place in range(size):
+            first = beyond - place * self.dilation
+            out[:, :, first : first + width] += products[:, :, :, place]
+        return out.permute(1, 0, 3, 2).flatten(1, 2)
 
     @property
     def _beyond(self) -> int:
