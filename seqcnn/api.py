@@ -19,15 +19,15 @@ from seqcnn.interpret.filter_motifs import MotifOptions
 from seqcnn.interpret.filter_search import FilterSearch, SearchOptions
 from seqcnn.interpret.found_motifs import FoundMotif
 from seqcnn.interpret.mutate import MutateOptions, mutate, rectangle
+from seqcnn.models import catalogue, modelfile
 from seqcnn.models import device as devices
-from seqcnn.models import modelfile
 from seqcnn.models.predict import predict
 from seqcnn.models.tasks import RESPONSES, respond
 from seqcnn.sequence import alphabet as letters
 from seqcnn.sequence import shuffle
 from seqcnn.sequence.alphabet import LETTERS
 from seqcnn.sequence.ragged import Ragged, encode_all, from_text
-from seqcnn.training.options import TrainOptions
+from seqcnn.training.options import TrainOptions, combine
 from seqcnn.training.presets import PRESETS
 from seqcnn.training.train import train
 
@@ -305,7 +305,8 @@ def fit(
     weights : array, shape (n,), optional
         How much each sequence counts, 0 or more.
     **options
-        Fields of :class:`seqcnn.training.options.TrainOptions`, over those of the preset.
+        Fields of :class:`seqcnn.training.options.TrainOptions` and settings of the architecture, over those of the
+        preset.
 
     Returns
     -------
@@ -382,11 +383,11 @@ def _options(preset: str, options: dict[str, Any]) -> TrainOptions:
     """Return the options of a preset, with others over them."""
     if preset not in PRESETS:
         raise ValueError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
-    known = {field.name for field in dataclasses.fields(TrainOptions)}
+    known = {field.name for field in dataclasses.fields(TrainOptions)} | catalogue.options().keys()
     unknown = sorted(set(options) - known)
     if unknown:
         raise TypeError(f"unknown option {unknown[0]!r}; there are: {', '.join(sorted(known))}")
-    return TrainOptions(**PRESETS[preset] | options)
+    return combine(preset, options)
 
 
 def _encode(sequences: Sequence[str]) -> Ragged:

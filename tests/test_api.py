@@ -260,7 +260,7 @@ def test_presets_and_options() -> None:
         ({"task": "poisson", "targets": [1, 2, -3, 1]}, InputError, "a target is -3, but counts are 0 or more"),
         ({"alphabet": "protein"}, ValueError, "unknown alphabet 'protein'; there are: dna, rna"),
         ({"preset": "best"}, ValueError, "unknown preset 'best'; there are: default, deepbind"),
-        ({"filters": 3}, TypeError, "unknown option 'filters'; there are: architecture, balance"),
+        ({"filters": 3}, TypeError, "unknown option 'filters'; there are: activation, architecture, balance"),
         ({"optimiser": "adam"}, UsageError, "unknown optimiser 'adam'"),
         ({"architecture": "other"}, UsageError, "unknown architecture 'other'"),
         ({"pooling": "min"}, UsageError, "unknown pooling 'min'"),

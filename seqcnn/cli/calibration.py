@@ -210,7 +210,8 @@ class Calibration:
         )
         if history.lost:
             self.report.say(f"{len(history.lost)} of {n} networks left the numbers and are left out")
-        said = replace(self.base, **best[0].settings, task=self.prepared.task, epochs=epochs, steps=None)
+        said = self.base.changed(best[0].settings)
+        said = replace(said, task=self.prepared.task, epochs=epochs, steps=None)
         built = self.prepared.built
         model = make_model(
             network,

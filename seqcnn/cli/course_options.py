@@ -42,8 +42,8 @@ def course(*, patience: bool = True, searched: frozenset[str] = frozenset()) -> 
         ),
         options.option(
             "--schedule",
-            type=click.Choice(["one-cycle", "constant"]),
-            help="Course of the learning rate.",
+            type=click.Choice(["one-cycle", "cosine", "step", "constant"]),
+            help="Course of the learning rate: up and down, down, down in two steps, or the same.",
             show_default=usual("schedule", searched),
         ),
         options.option(

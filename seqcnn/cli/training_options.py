@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from seqcnn.cli import options
+from seqcnn.models import catalogue
+from seqcnn.models.catalogue import Field
 from seqcnn.models.tasks import TASKS
 from seqcnn.training.presets import PRESETS
 
@@ -91,34 +93,13 @@ def network(*, members: bool = True, searched: frozenset[str] = frozenset()) -> 
             default="default",
             help="Set of options to begin from: default (accurate), or deepbind (as published).",
         ),
-        options.option("--architecture", metavar="NAME", default="deepbind", help="Network to train."),
         options.option(
-            "--n-filters",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Motif detectors.",
-            show_default=usual("n_filters", searched),
+            "--architecture",
+            metavar="NAME",
+            help="Network to train; see --list-architectures.",
+            show_default=catalogue.DEFAULT,
         ),
-        options.option(
-            "--kernel-size",
-            type=click.IntRange(1, 200),
-            metavar="BP",
-            help="Length of a detector, bp.",
-            show_default=usual("kernel_size", searched),
-        ),
-        options.option(
-            "--hidden",
-            type=click.IntRange(min=0),
-            metavar="N",
-            help="Units of the hidden layer; 0 for none.",
-            show_default=usual("hidden", searched),
-        ),
-        options.option(
-            "--pooling",
-            type=click.Choice(["max", "max-average"]),
-            help="What is kept of a detector's scores along a sequence.",
-            show_default=usual("pooling", searched),
-        ),
+        *(_setting(name, found, searched) for name, found in catalogue.options().items()),
         options.option(
             "--dropout",
             type=click.FloatRange(0, 1, max_open=True),
@@ -141,9 +122,10 @@ def network(*, members: bool = True, searched: frozenset[str] = frozenset()) -> 
         ),
         options.option(
             "--strands",
-            type=click.Choice(["both", "one"]),
-            help="Take the better score of both strands, or read one.",
-            show_default="both for DNA, one for RNA",
+            type=click.Choice(["both", "one", "best", "mean", "equivariant"]),
+            help="Read one strand, or both: take the better score or the mean, or share parameters between the strands "
+            "in every layer (equivariant).",
+            show_default="both (best) for DNA, one for RNA",
         ),
         options.option(
             "--task",
@@ -152,6 +134,77 @@ def network(*, members: bool = True, searched: frozenset[str] = frozenset()) -> 
             show_default="binary if all are 0 or 1, else regression",
         ),
     )
+
+
+def _setting(name: str, found: Sequence[tuple[str, Field]], searched: frozenset[str]) -> Callable[[F], F]:
+    """Make an option of a setting that some architectures have."""
+    each = [field for _, field in found]
+    first = each[0]
+    option, names = name.replace("_", "-"), [architecture for architecture, _ in found]
+    help = first.help if len(names) == len(catalogue.trainable()) else f"{first.help} For {_joined(names)}."
+    if name in searched:
+        default = "searched"
+    elif name in PRESETS["default"]:
+        default = f"{usual(name)}, or by --architecture"
+    else:
+        values = list(dict.fromkeys(_shown(field.default) for field in each))
+        default = values[0] if len(values) == 1 else "by --architecture"
+    if first.kind == "bool":
+        return options.option(f"--{option}/--no-{option}", default=None, help=help, show_default=default)
+    kind: click.ParamType[Any]
+    if first.choices:
+        kind = click.Choice(list(dict.fromkeys(choice for field in each for choice in field.choices)))
+        return options.option(f"--{option}", type=kind, help=help, show_default=default)
+    low, high = (None if first.low is None else min(f.low or 0 for f in each)), first.high
+    if first.kind == "int":
+        kind = click.IntRange(None if low is None else int(low), None if high is None else int(high))
+    else:
+        kind = click.FloatRange(low, high, min_open=first.above)
+    metavar = "BP" if first.help.endswith(" bp.") and first.kind == "int" and name == "kernel_size" else "N"
+    return options.option(
+        f"--{option}", type=kind, metavar="X" if first.kind == "float" else metavar, help=help, show_default=default
+    )
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Name architectures: those that have a setting, or those that do not where these are fewer."""
+    others = [name for name in catalogue.trainable() if name not in names]
+    return ", ".join(names) if len(names) <= len(others) + 1 else f"all but {', '.join(others)}"
+
+
+def _shown(value: Any) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def list_architectures() -> Callable[[F], F]:
+    """--list-architectures."""
+    return options.option(
+        "--list-architectures",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_list,
+        help="Print the architectures that there are, with weights and receptive field at their defaults, and stop.",
+    )
+
+
+def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from seqcnn.models.architectures import create
+    from seqcnn.training.options import combine
+
+    rows = [("name", "weights", "sees (bp)", "shape", "lineage")]
+    for name in catalogue.trainable():
+        usual = combine("default", {"architecture": name})
+        network, about = create(name, usual.network_settings(both_strands=True)), catalogue.about(name)
+        field = network.receptive_field
+        seen = "all" if field is None else f"{field:,}"
+        rows.append((name, f"{network.n_parameters:,}", seen, about.shape, about.lineage))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    ctx.exit()
 
 
 def reading() -> Callable[[F], F]:
@@ -199,11 +252,7 @@ def resolve(given: dict[str, Any]) -> TrainOptions:
     """Return the training options: those of the preset, and over them what was said."""
     from dataclasses import fields
 
-    from seqcnn.training.options import TrainOptions
+    from seqcnn.training.options import TrainOptions, combine
 
-    names = {field.name for field in fields(TrainOptions)}
-    said = {name: value for name, value in given.items() if name in names and value is not None}
-    chosen = PRESETS[given["preset"]] | said
-    if "epochs" in said and "steps" not in said:
-        chosen.pop("steps", None)
-    return TrainOptions(**chosen)
+    names = {field.name for field in fields(TrainOptions)} | catalogue.options().keys()
+    return combine(given["preset"], {name: value for name, value in given.items() if name in names})

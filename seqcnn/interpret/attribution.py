@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcnn.errors import SeqcnnError, UsageError
+from seqcnn.models import deep
 from seqcnn.models.architectures import deepbind
 from seqcnn.models.network import Network
 from seqcnn.models.predict import predict
@@ -72,8 +73,9 @@ def check(network: Network, method: str) -> None:
     """
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}; there are: {', '.join(METHODS)}")
-    if type(network) is not deepbind.Model:
-        raise UsageError(f"{method} is for DeepBind networks; --method saturation is for all")
+    layered = isinstance(network, deep.Model) and method != "deeplift"
+    if type(network) is not deepbind.Model and not layered:
+        raise UsageError(f"{method} is not for networks of this architecture; --method saturation is for all")
     if network.rule != "whole":
         raise UsageError(
             f"{method} reads sequences whole, but the model the best window; say --rule whole, or saturation"
@@ -90,7 +92,7 @@ def attribute(network: Network, sequences: Ragged, method: str) -> Attribution:
 
     Parameters
     ----------
-    network : deepbind.Model
+    network : Network
         In evaluation mode.
     sequences : Ragged
         Codes, of any lengths.
@@ -103,7 +105,6 @@ def attribute(network: Network, sequences: Ragged, method: str) -> Attribution:
         See :func:`check`.
     """
     check(network, method)
-    assert isinstance(network, deepbind.Model)
     settings, lengths = network.settings, sequences.lengths
     change = np.zeros((len(sequences.data), 4, settings.n_targets), dtype=np.float32)
     gap = np.full((len(sequences), settings.n_targets), np.nan)
@@ -125,7 +126,7 @@ def attribute(network: Network, sequences: Ragged, method: str) -> Attribution:
 
 
 def _multipliers(
-    network: deepbind.Model, x: Tensor, method: str
+    network: Network, x: Tensor, method: str
 ) -> tuple[Tensor, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return multipliers, shape (n, 4, length, n_targets), and gap and score from the baseline, (n, n_targets)."""
     members, targets, length = network.settings.n_members, network.settings.n_targets, x.shape[2]
@@ -135,17 +136,17 @@ def _multipliers(
     total = torch.zeros(*x.shape, targets, dtype=x.dtype, device=x.device)
     difference = torch.zeros(len(x), targets, dtype=x.dtype, device=x.device)
     for member in range(members):
-        whole = _Strands(network, member, length).to(x)
+        whole = _member(network, member, length).to(x)
         with torch.no_grad():
             scores = whole(x)
             difference += scores - whole(baseline)
-            winner = whole.each(x).argmax(0)
+            winner = whole.each(x).argmax(0) if isinstance(whole, _Strands) else None
         for target in range(targets):
             if method == "gradient":
                 total[..., target] += _gradient(whole, x, target)
             elif method == "integrated-gradients":
                 total[..., target] += _integrated(whole, x, baseline, target)
-            else:
+            elif isinstance(whole, _Strands) and winner is not None:
                 for number, strand in enumerate(whole.strands):
                     rows = (winner[:, target] == number).nonzero()[:, 0]
                     if len(rows):
@@ -207,6 +208,27 @@ class _Strands(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return scores, shape (n, n_targets)."""
         return self.each(x).amax(0)
+
+
+class _Layered(nn.Module):
+    """One member of a network of several layers."""
+
+    def __init__(self, network: deep.Model, member: int) -> None:
+        super().__init__()
+        self.network = network.members([member])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores, shape (n, n_targets)."""
+        assert isinstance(self.network, deep.Model)
+        return self.network.score_one_hot(x)[0]
+
+
+def _member(network: Network, member: int, length: int) -> _Strands | _Layered:
+    """Return one member as a function of one-hot sequences of this length."""
+    if isinstance(network, deep.Model):
+        return _Layered(network, member)
+    assert isinstance(network, deepbind.Model)
+    return _Strands(network, member, length)
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:

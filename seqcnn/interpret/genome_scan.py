@@ -186,10 +186,13 @@ class Scanner:
         return Scores(piece.chrom, piece.start, values, n_silent)
 
     def strands(self, track: int, windows: Ragged) -> NDArray[np.str_]:
-        """Say for windows of a track which strand scores better, "+" or "-"; "+" for models that read one strand."""
+        """Say for windows of a track which strand scores better, "+" or "-"; "+" for models that read one strand.
+
+        Of a model whose layers share parameters between the strands, which score alike, "+" too.
+        """
         part = next(part for part in self._parts if track in part.rows)
         settings = part.network.settings
-        if not settings.both_strands:
+        if not settings.both_strands or settings.strands == "equivariant":
             return np.full(len(windows), "+")
         one = type(part.network)(dataclasses.replace(settings, both_strands=False))
         one.load_state_dict(part.network.state_dict())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from seqcnn.models.network import Network
 from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.ragged import Ragged
+
+STRETCHES_AT_ONCE: Final = 1 << 12
+"""Letters of sequences whose stretches are computed together."""
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -90,6 +94,8 @@ def substitutions(network: Network, sequences: Ragged, batch_size: int | None = 
         for part, targets in zip(network.networks, network.columns, strict=True):
             scores = _incrementally(part, sequences, _Columns(result, targets))
             result.reference[:, targets] = scores[:, :, 0].T
+    elif network.rule == "whole" and (reference := _by_stretches(network, sequences, result)) is not None:
+        result.reference[:] = reference
     else:
         result.reference[:] = predict(network, sequences, batch_size)
         left = np.arange(len(sequences.data))
@@ -119,6 +125,30 @@ def _incrementally(network: deepbind.Model, sequences: Ragged, result: Substitut
 
     with threads.taken_over():
         threads.run(work, list(batches(sequences.lengths, LETTERS_AT_ONCE)))
+    return reference
+
+
+def _by_stretches(network: Network, sequences: Ragged, result: Substitutions) -> Floats | None:
+    """Score the substitutions of all bases but N, if the network has a way; return the reference, (n, n_targets)."""
+    lengths, device = sequences.lengths, network.output_bias.device
+    reference = np.full((len(sequences), network.settings.n_targets), np.nan, dtype=np.float32)
+    with threads.taken_over(), torch.inference_mode():
+        for length in np.unique(lengths[lengths > 0]).tolist():
+            rows = np.flatnonzero(lengths == length)
+            size = max(1, STRETCHES_AT_ONCE // length)
+            for some in (rows[first : first + size] for first in range(0, len(rows), size)):
+                codes = sequences.take(some).data.reshape(len(some), length)
+                found = network.substitution_scores(torch.from_numpy(codes).to(device))
+                if found is None:
+                    return None
+                scores = found.cpu().numpy()
+                base = sequences.offsets[some, None] + np.arange(length)
+                letter = np.arange(4)
+                is_base = codes != N_CODE
+                own = np.take_along_axis(scores, np.minimum(codes, 3)[None, :, :, None, None], axis=3)
+                change = scores - own
+                result.keep(base[is_base][:, None], letter, change[:, is_base])
+                reference[some] = predict(network, sequences.take(some))
     return reference
 
 

@@ -20,6 +20,8 @@ from seqcnn.models.one_hot_form import OneHotForm
 
 INPUT: Final = "one_hot"
 OUTPUT: Final = "scores"
+SOME_LENGTH: Final = 32
+"""About half of the bp of the sequences that a network is traced with, if it has no length of its own."""
 
 
 def to_onnx(model: Model, path: str | PathLike[str]) -> None:
@@ -38,7 +40,7 @@ def to_onnx(model: Model, path: str | PathLike[str]) -> None:
     except ImportError as error:
         raise SeqcnnError(f"ONNX needs the package {error.name}: pip install 'seqcnn[onnx]'") from error
     form = OneHotForm(model.network).cpu().eval()
-    length = 2 * (model.network.detector_length or 1) + 1
+    length = 2 * (model.network.detector_length or SOME_LENGTH) + 1
     example = torch.full((2, 4, length), 0.25)
     batch, along = torch.export.Dim("batch"), torch.export.Dim("length", min=_shortest(model))
     with _quiet():

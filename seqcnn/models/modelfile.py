@@ -157,7 +157,7 @@ def _check(about: dict[str, Any], network: Network) -> None:
     """Raise ValueError if the description says what no seqcnn writes."""
     for field in dataclasses.fields(network.settings):
         value = getattr(network.settings, field.name)
-        kind = str(field.type).partition("[")[0]
+        kind = getattr(field.type, "__name__", str(field.type)).partition("[")[0]
         if not isinstance(value, int | float) if kind == "float" else type(value).__name__ != kind:
             raise ValueError(f"setting {field.name} is {value!r}")
     names, length = about["target_names"], about["length"]

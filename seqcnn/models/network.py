@@ -14,29 +14,8 @@ from torch import Tensor, nn
 
 from seqcnn.models import window_rule
 from seqcnn.models.dropout import DeviceFactors, host_factors
+from seqcnn.models.settings import Settings as Settings  # which modules take from here
 from seqcnn.sequence.ragged import Ragged
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What all architectures share.
-
-    Parameters
-    ----------
-    n_members : int
-        Networks trained side by side; the prediction is their mean.
-    n_targets : int
-        Scores per sequence.
-    both_strands : bool
-        Score the sequence and its reverse complement with the same weights and keep the better score (DNA).
-    dropout : float
-        Share of pooled features left out while training, 0 to below 1; both strands lose the same ones.
-    """
-
-    n_members: int = 1
-    n_targets: int = 1
-    both_strands: bool = True
-    dropout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +90,8 @@ class Network(nn.Module, ABC):
     """Shape (n_members, n_targets), added to the score of either strand."""
     rule: str = "whole"
     """How predictions score a sequence, one of :data:`RULES`; training scores it whole."""
+    letters_at_once: int | None = None
+    """Letters, with those that fill up short sequences, scored at a time; None for the usual number."""
     precision: str = "float32"
     """What training on a GPU computes in: "float32", or "bf16" where that is enough (autocast)."""
     shared: tuple[int, int] | None = None
@@ -139,6 +120,11 @@ class Network(nn.Module, ABC):
     def threads_itself(self) -> bool:
         """Whether training steps divide their work among threads by themselves, see :mod:`seqcnn.models.threads`."""
         return False
+
+    @property
+    def receptive_field(self) -> int | None:
+        """How many bp what is pooled over the sequence sees; None if that is not limited, or not known."""
+        return self.detector_length
 
     @property
     def detector_length(self) -> int | None:
@@ -251,9 +237,20 @@ class Network(nn.Module, ABC):
         ndarray of float32, shape (n_members, n_windows, n_targets)
         """
         windows = window_rule.cut(codes, starts, length)
-        size = max(1, WINDOW_LETTERS // length)
+        size = max(1, (self.letters_at_once or WINDOW_LETTERS) // length)
         parts = [self.score(windows.slice(start, start + size)) for start in range(0, len(windows), size)]
         return np.concatenate(parts, axis=1)
+
+    def substitution_scores(self, codes: Tensor) -> Tensor | None:
+        """Score sequences of one length, shape (n, length), with each base replaced by each of the four.
+
+        Returns
+        -------
+        Tensor, shape (n_members, n, length, 4, n_targets), or None
+            For the base that is there, the score of the sequence as it is; for an N, nothing that means something. None
+            from an architecture that has no quicker way than to score every mutant.
+        """
+        return None
 
     def score_by_windows(self, sequences: Ragged) -> NDArray[np.float32]:
         """Score sequences by the window rule, shape (n_members, n, n_targets); none is empty."""

@@ -1,4 +1,4 @@
-"""A DeepBind network or collection as a function of one-hot sequences: the form that is exported to other programs."""
+"""A network as a function of one-hot sequences: the form that is exported to other programs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqcnn.errors import UsageError
+from seqcnn.models import deep
 from seqcnn.models.architectures import collection, deepbind
 from seqcnn.models.network import Network
+from seqcnn.models.recurrent import Recurrent
 
 
 class OneHotForm(nn.Module):
@@ -23,22 +25,29 @@ class OneHotForm(nn.Module):
     Parameters
     ----------
     network : Network
-        Of the architecture ``deepbind`` or ``collection``.
+        Of the architecture ``deepbind`` or ``collection``, or made of :class:`seqcnn.models.deep.Model` without
+        recurrent cells, whose length the exporter takes for fixed.
 
     Raises
     ------
     UsageError
-        If it is of another one.
+        If it is another one.
     """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
+        self.groups: nn.ModuleList
+        if isinstance(network, deep.Model):
+            if any(isinstance(module, Recurrent) for module in network.modules()):
+                raise UsageError("recurrent cells cannot be exported as ONNX for any length; --to torch writes weights")
+            self.groups, self.order = nn.ModuleList([_Deep(network)]), list[int]()
+            return
         if isinstance(network, collection.Model):
             networks, targets = network.networks, list(chain.from_iterable(network.columns))
         elif isinstance(network, deepbind.Model):
             networks, targets = [network], []
         else:
-            raise UsageError("only models of the architectures deepbind and collection can be exported as ONNX")
+            raise UsageError("an architecture that is not made of seqcnn.models.deep cannot be exported as ONNX")
         self.groups = nn.ModuleList(_Group(each, network.rule) for each in networks)
         self.order = [targets.index(i) for i in range(len(targets))]
 
@@ -48,6 +57,19 @@ class OneHotForm(nn.Module):
         if not self.order:
             return scores[0].mean(0)
         return torch.cat([group[:, :, 0] for group in scores])[self.order].t()
+
+
+class _Deep(nn.Module):
+    """A copy of a network of several layers, which has no rule but to score sequences whole."""
+
+    def __init__(self, network: deep.Model) -> None:
+        super().__init__()
+        self.network = network.members(range(network.settings.n_members))
+
+    def forward(self, one_hot: Tensor) -> Tensor:
+        """Score sequences, shape (n_members, n, n_targets)."""
+        assert isinstance(self.network, deep.Model)
+        return self.network.score_one_hot(one_hot)
 
 
 class _Group(nn.Module):

@@ -27,7 +27,7 @@ from seqcnn.training.history import Epoch, History
 from seqcnn.training.keeping import Keeper
 from seqcnn.training.members import Member, fit_members, member
 from seqcnn.training.options import TrainOptions
-from seqcnn.training.search import SHAPE
+from seqcnn.training.search import shared
 from seqcnn.training.trials import CalibrateOptions, Piece, Trial, trial_options
 
 
@@ -68,7 +68,7 @@ def run_piece(
     checks = options.checks()
     held_out = folds == piece.fold
     _, history = fit_members(
-        trial_options(base, options, _of(piece.trials[0].settings, SHAPE)),
+        trial_options(base, options, shared(piece.trials[0].settings)),
         [_member(base, trial.settings) for trial in piece.trials],
         examples.take(~held_out),
         examples.take(held_out),
@@ -132,7 +132,7 @@ def train_best(
         for restart in range(options.restarts)
     ]
     network, history = fit_members(
-        replace(base, **_of(chosen[0].settings, SHAPE)),
+        base.changed(shared(chosen[0].settings)),
         members,
         examples,
         None,
@@ -162,11 +162,7 @@ def final_epochs(chosen: Trial, options: CalibrateOptions, usual: int) -> int:
 
 def _member(base: TrainOptions, settings: Mapping[str, Any]) -> Member:
     """Return a trial's member; all trials have the same seed, so that they differ by their settings alone."""
-    return member(replace(base, **settings), base.seed * 1_000_003)
-
-
-def _of(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: settings[name] for name in names if name in settings}
+    return member(base.changed(settings), base.seed * 1_000_003)
 
 
 def fingerprint(

@@ -35,7 +35,7 @@ class Plan:
     epochs : int
     batch_size : int
     optimiser : {"adamw", "sgd"}
-    schedule : {"one-cycle", "constant"}
+    schedule : {"one-cycle", "cosine", "step", "constant"}
     rates : sequence of Rates
         One a member.
     patience : int
@@ -170,6 +170,7 @@ class Fit:
                 on_batch(min(n, len(self.losses) * batch_size), n, self.losses.last())
             if on_step is not None and len(self.losses) < self.feed.n_batches:
                 on_step(self)
+        self.step.end()
         in_epoch = self.losses.all()
         self._look_for_lost(in_epoch, number)
         trained = time.perf_counter() - began

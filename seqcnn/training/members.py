@@ -146,12 +146,7 @@ def _create(
         {
             "n_members": len(members),
             "n_targets": n_scores,
-            "both_strands": both_strands,
-            "dropout": options.dropout,
-            "n_filters": options.n_filters,
-            "kernel_size": options.kernel_size,
-            "hidden": options.hidden,
-            "pooling": options.pooling,
+            **options.network_settings(both_strands=both_strands),
         },
     ).to(device)
     network.precision = options.precision

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
 
 import numpy as np
 
 from seqcnn.errors import UsageError
-from seqcnn.models.architectures.deepbind import POOLINGS
+from seqcnn.models import catalogue
 from seqcnn.models.device import PRECISIONS
 from seqcnn.models.tasks import TASKS
 from seqcnn.training.optimiser import OPTIMISERS, SCHEDULES
+from seqcnn.training.presets import PRESETS
 
 EXAMPLES_SEEN: Final = 500_000
 """Examples that a fit goes through if the number of epochs is not said, within the two bounds below."""
@@ -21,17 +23,19 @@ FEWEST_EPOCHS, MOST_EPOCHS = 12, 60
 _KNOWN: Final = {
     "optimiser": OPTIMISERS,
     "schedule": SCHEDULES,
-    "strands": ("both", "one"),
+    "strands": ("both", "one", "best", "mean", "equivariant"),
     "task": TASKS,
-    "pooling": POOLINGS,
     "precision": PRECISIONS,
 }
 _WITHIN: Final = {
-    **dict.fromkeys(("n_filters", "kernel_size", "members", "batch_size", "epochs", "steps"), (1, math.inf)),
-    **dict.fromkeys(("hidden", "weight_decay", "filter_decay", "decay_from", "patience"), (0, math.inf)),
+    **dict.fromkeys(("members", "batch_size", "epochs", "steps"), (1, math.inf)),
+    **dict.fromkeys(("weight_decay", "filter_decay", "decay_from", "patience"), (0, math.inf)),
     **dict.fromkeys(("dropout", "momentum"), (0, 1)),
 }
 """At least the one, below the other."""
+
+OFTEN: Final = ("n_filters", "kernel_size", "hidden", "pooling")
+"""Settings of architectures that are options by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,8 @@ class TrainOptions:
 
     Parameters
     ----------
-    n_filters, kernel_size, hidden, pooling, dropout
-        See :class:`seqcnn.models.architectures.deepbind.Settings`.
+    dropout : float
+        See :class:`seqcnn.models.settings.Settings`.
     members : int
         Networks trained side by side and averaged.
     batch_size, optimiser, schedule, learning_rate, weight_decay, momentum
@@ -55,8 +59,13 @@ class TrainOptions:
     filter_scale, weight_scale : float or None
         Standard deviation of the filters' and of the other weights' initial values; None: the architecture's usual.
     architecture : str
-    strands : {"both", "one"} or None
-        None: both for DNA, one for RNA.
+    n_filters, kernel_size, hidden, pooling : optional
+        Settings that most architectures have; None for the architecture's usual ones.
+    shape : mapping
+        Other settings of the architecture, by name.
+    strands : {"both", "one", "best", "mean", "equivariant"} or None
+        None: both for DNA, one for RNA. What is made of both: see :class:`seqcnn.models.settings.Settings`; "both" is
+        the architecture's usual way.
     task : {"binary", "regression"} or None
         None: binary if every target is 0 or 1.
     epochs, steps : int or None
@@ -77,10 +86,6 @@ class TrainOptions:
         If an option has a value that there is not.
     """
 
-    n_filters: int
-    kernel_size: int
-    hidden: int
-    pooling: str
     dropout: float
     members: int
     batch_size: int
@@ -94,7 +99,12 @@ class TrainOptions:
     decay_from: int = 0
     filter_scale: float | None = None
     weight_scale: float | None = None
-    architecture: str = "deepbind"
+    architecture: str = catalogue.DEFAULT
+    n_filters: int | None = None
+    kernel_size: int | None = None
+    hidden: int | None = None
+    pooling: str | None = None
+    shape: Mapping[str, Any] = field(default_factory=dict)
     strands: str | None = None
     task: str | None = None
     epochs: int | None = None
@@ -115,6 +125,9 @@ class TrainOptions:
             if value is not None and not low <= value < high:
                 below = "" if high == math.inf else f" and below {high}"
                 raise UsageError(f"{name} must be at least {low}{below}, not {value}")
+        catalogue.check(self.architecture, self.said_settings())
+        if self.strands in ("best", "mean", "equivariant"):
+            catalogue.check_strands(self.architecture, self.strands)
         for name in ("learning_rate", "filter_scale", "weight_scale"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -128,4 +141,61 @@ class TrainOptions:
 
     def reads_both_strands(self, alphabet: str) -> bool:
         """Say whether both strands are read: of DNA, if nothing else is said."""
-        return (self.strands or ("both" if alphabet == "dna" else "one")) == "both"
+        return (self.strands or ("both" if alphabet == "dna" else "one")) != "one"
+
+    def said_settings(self) -> dict[str, Any]:
+        """Return the architecture's settings that are not its usual ones."""
+        return {name: getattr(self, name) for name in OFTEN if getattr(self, name) is not None} | dict(self.shape)
+
+    def get(self, name: str) -> Any:
+        """Return an option or a setting of the architecture; None for one that it does not have."""
+        if name not in OFTEN and hasattr(self, name):
+            return getattr(self, name)
+        known = catalogue.fields(self.architecture).get(name)
+        return self.said_settings().get(name, known and known.default)
+
+    def changed(self, values: Mapping[str, Any]) -> TrainOptions:
+        """Return these options with other values of some, or of settings of the architecture."""
+        own = {each.name for each in fields(self)}
+        shape = {name: value for name, value in values.items() if name not in own and value is not None}
+        return replace(
+            self, **{name: value for name, value in values.items() if name in own}, shape={**self.shape, **shape}
+        )
+
+    def network_settings(self, *, both_strands: bool) -> dict[str, Any]:
+        """Return what to create a network with, but for the numbers of members and scores."""
+        settings = {"both_strands": both_strands, "dropout": self.dropout} | self.said_settings()
+        if self.strands not in (None, "both", "one"):
+            settings["strands"] = self.strands
+        return settings
+
+
+def combine(preset: str, said: Mapping[str, Any]) -> TrainOptions:
+    """Return the options of a preset, what is good for the architecture over them, and over all what was said.
+
+    Parameters
+    ----------
+    preset : str
+        A name in :data:`seqcnn.training.presets.PRESETS`.
+    said : mapping
+        Fields of :class:`TrainOptions` and settings of architectures; None for what was not said.
+
+    Raises
+    ------
+    UsageError
+        If something has a value that there is not, or the architecture does not have it.
+    """
+    said = {name: value for name, value in said.items() if value is not None}
+    own = {each.name for each in fields(TrainOptions)}
+    architecture, chosen = said.get("architecture", catalogue.DEFAULT), dict(PRESETS[preset])
+    catalogue.fields(architecture)
+    if architecture != catalogue.DEFAULT:
+        if preset != "default":
+            raise UsageError(f"--preset {preset} is for the architecture {catalogue.DEFAULT}, not for {architecture}")
+        chosen = {name: value for name, value in chosen.items() if name not in OFTEN}
+        chosen |= catalogue.training(architecture)
+    if "epochs" in said and "steps" not in said:
+        chosen.pop("steps", None)
+    chosen |= {name: value for name, value in said.items() if name in own}
+    shape = {name: value for name, value in said.items() if name not in own}
+    return TrainOptions(**chosen).changed(shape)

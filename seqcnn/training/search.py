@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from seqcnn.errors import UsageError
+from seqcnn.models import catalogue
 from seqcnn.training.options import TrainOptions
 
-SHAPE: Final = ("n_filters", "kernel_size", "hidden", "pooling", "batch_size")
-"""Settings that members of one fit must share."""
-
-SEARCHED: Final = (
-    *SHAPE,
+OF_MEMBERS: Final = (
     "learning_rate",
     "momentum",
     "weight_decay",
@@ -25,9 +22,18 @@ SEARCHED: Final = (
     "weight_scale",
     "dropout",
 )
-"""Settings that can be searched."""
+"""Options in which members of one fit may differ; they must share all others."""
 
-_WHOLE: Final = ("n_filters", "kernel_size", "hidden", "batch_size")
+
+def searchable() -> dict[str, str]:
+    """Return what can be searched, and of what kind it is."""
+    settings = {name: found[0][1].kind for name, found in catalogue.options().items()}
+    return settings | {"batch_size": "int"} | dict.fromkeys(OF_MEMBERS, "float")
+
+
+def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some settings that members of one fit must share."""
+    return {name: value for name, value in settings.items() if name not in OF_MEMBERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,11 @@ def draw(space: Space, seed: int, number: int) -> dict[str, Any]:
     """
     rng = np.random.default_rng([seed, 6, number])
     drawn: dict[str, Any] = {}
-    turn = number
+    turn, kinds = number, searchable()
     for name, choice in space.items():
         if isinstance(choice, Range):
-            drawn[name] = choice.draw_whole(rng) if name in _WHOLE else choice.draw(rng)
-        elif name in SHAPE:
+            drawn[name] = choice.draw_whole(rng) if kinds.get(name) == "int" else choice.draw(rng)
+        elif name not in OF_MEMBERS:
             drawn[name] = choice[turn % len(choice)]
             turn //= len(choice)
         else:
@@ -103,7 +109,9 @@ def draw(space: Space, seed: int, number: int) -> dict[str, Any]:
     return drawn
 
 
-def find_space(preset: str, searched: Sequence[str], said: Mapping[str, Any]) -> Space:
+def find_space(
+    preset: str, searched: Sequence[str], said: Mapping[str, Any], architecture: str = catalogue.DEFAULT
+) -> Space:
     """Return what is searched: what a preset says, but for what the user says.
 
     Parameters
@@ -113,6 +121,8 @@ def find_space(preset: str, searched: Sequence[str], said: Mapping[str, Any]) ->
         See :func:`parse`.
     said : mapping
         Options that have a value, and so are not searched; None is no value.
+    architecture : str
+        What it has no setting for is not searched.
 
     Raises
     ------
@@ -120,10 +130,13 @@ def find_space(preset: str, searched: Sequence[str], said: Mapping[str, Any]) ->
         If an option is said twice, or nothing is left to search.
     """
     fixed = {name for name, value in said.items() if value is not None}
+    fixed |= catalogue.options().keys() - catalogue.fields(architecture).keys()
     space = {name: choice for name, choice in SPACES[preset].items() if name not in fixed}
     names = set()
     for name, choice in map(parse, searched):
         option = name.replace("_", "-")
+        if name in catalogue.options() and name not in catalogue.fields(architecture):
+            raise UsageError(f"--search {option}: the architecture {architecture} has no {name}")
         if name in names or name in fixed:
             raise UsageError(f"--search {option} and {'another' if name in names else f'--{option}'}: give one of them")
         names.add(name)
@@ -150,7 +163,7 @@ def check_space(space: Space, base: TrainOptions) -> None:
     for name, choice in space.items():
         for value in (choice.low, choice.high) if isinstance(choice, Range) else choice:
             try:
-                replace(base, **{name: value})
+                base.changed({name: value})
             except UsageError as error:
                 raise UsageError(f"--search {name}={_spell(choice)}: {error}") from None
 
@@ -166,27 +179,30 @@ def parse(text: str) -> tuple[str, Range | tuple[Any, ...]]:
     """
     name, _, value = text.partition("=")
     name = name.strip().replace("-", "_")
-    if name not in SEARCHED:
-        raise UsageError(f"{name!r} cannot be searched; there are: {', '.join(SEARCHED)}")
+    kinds = searchable()
+    if name not in kinds:
+        raise UsageError(f"{name!r} cannot be searched; there are: {', '.join(kinds)}")
     try:
         if ".." not in value:
-            return name, tuple(_value(name, part.strip()) for part in value.split(","))
-        low, high = (_value(name, part.strip()) for part in value.split(".."))
+            return name, tuple(_value(kinds[name], part.strip()) for part in value.split(","))
+        low, high = (_value(kinds[name], part.strip()) for part in value.split(".."))
     except ValueError:
-        whole = " of whole numbers" if name in _WHOLE else ""
+        whole = " of whole numbers" if kinds[name] == "int" else ""
         raise UsageError(f"--search {text} is neither NAME=LOW..HIGH nor NAME=A,B,C{whole}") from None
-    if isinstance(low, str):
+    if isinstance(low, str | bool):
         raise UsageError(f"--search {text}: {name} has no range; give NAME=A,B,C")
     if not low < high:
         raise UsageError(f"--search {text}: the first number must be the smaller one")
     return name, Range(low, high, log=low > 0 and high >= 10 * low)
 
 
-def _value(name: str, text: str) -> Any:
+def _value(kind: str, text: str) -> Any:
     """Read a value; ValueError if it is none."""
-    if name == "pooling":
+    if kind == "str":
         return text
-    if name in _WHOLE:
+    if kind == "bool":
+        return {"true": True, "false": False, "yes": True, "no": False}.get(text.lower(), text)
+    if kind == "int":
         return int(text)
     if not math.isfinite(number := float(text)):
         raise ValueError(text)

@@ -13,17 +13,17 @@ from torch import Tensor
 
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.motif import Motif
+from seqcnn.models import catalogue
 from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network
-from seqcnn.training.options import TrainOptions
+from seqcnn.models.settings import Settings
+from seqcnn.training.options import OFTEN, TrainOptions
 
 CONSENSUS_SCORE: Final = 2.0
 """What a filter made of a motif gives for its best sequence: about what trained filters reach."""
 
 PSEUDOCOUNT: Final = 1.0
 """Sites of background in a motif's log-odds."""
-
-_SHAPE: Final = ("n_filters", "kernel_size", "hidden", "pooling")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,21 @@ class Start:
         if self.model is not None:
             settings = self.model.network.settings
             shape: dict[str, Any] = {"architecture": self.model.architecture}
-            shape |= {name: getattr(settings, name) for name in _SHAPE if hasattr(settings, name)}
-            shape["strands"] = "both" if settings.both_strands else "one"
+            shape |= {name: getattr(settings, name) for name in catalogue.fields(self.model.architecture)}
+            shape["strands"] = _strands(settings)
             for name, value in shape.items():
-                if name in said and getattr(options, name) not in (None, value):
+                if name in said and options.get(name) not in (None, value):
+                    if name == "strands" and options.strands == "both" and settings.both_strands:
+                        continue
                     option = name.replace("_", "-")
-                    raise UsageError(f"--{option} is {getattr(options, name)}, but the model to begin from has {value}")
+                    raise UsageError(f"--{option} is {options.get(name)}, but the model to begin from has {value}")
             shape["members"] = options.members if "members" in said else settings.n_members
-            options = replace(options, **shape)
-        if len(self.motifs) > options.n_filters:
-            raise UsageError(f"there are {len(self.motifs)} motifs for {options.n_filters} filters; raise --n-filters")
+            options = replace(options, shape={}).changed(dict.fromkeys(OFTEN) | shape)
+        n_filters = options.get("n_filters")
+        if self.motifs and n_filters is None:
+            raise UsageError(f"--motifs: the architecture {options.architecture} has no detectors to begin as motifs")
+        if self.motifs and len(self.motifs) > n_filters:
+            raise UsageError(f"there are {len(self.motifs)} motifs for {n_filters} filters; raise --n-filters")
         return options
 
     def for_classes(self, names: Sequence[str]) -> Start:
@@ -143,6 +148,12 @@ class Start:
         planted = np.stack([filter_of(motif, filters.shape[3]) for motif in self.motifs])
         with torch.no_grad():
             filters[:, : len(planted)] = torch.from_numpy(planted).to(filters)
+
+
+def _strands(settings: Settings) -> str:
+    """Say which strands a network reads as the option does."""
+    usual = "both" if settings.strands == "best" else settings.strands
+    return usual if settings.both_strands else "one"
 
 
 def filter_of(motif: Motif, kernel_size: int) -> NDArray[np.float64]:

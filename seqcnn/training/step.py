@@ -43,6 +43,9 @@ class Step:
     def begin(self) -> None:
         """Get ready to go on from where the optimiser is; before the first step of an epoch."""
 
+    def end(self) -> None:
+        """Do what is needed after the last step of an epoch, before the network is looked at."""
+
     def __call__(self, batch: Batch) -> Tensor:
         """Do a step; return each member's loss, shape (n_members,)."""
         losses = self.add_gradients(batch)
@@ -85,6 +88,10 @@ class Together(Step):
 
     def begin(self) -> None:
         """Have all processes begin an epoch with the same weights, should their processors differ in a last bit."""
+        self.group.agree(self.optimiser.weights)
+
+    def end(self) -> None:
+        """Have all processes hold the same network: each has normalised by the statistics of its own shares."""
         self.group.agree(self.optimiser.weights)
 
     def add_gradients(self, batch: Batch) -> Tensor:
@@ -147,6 +154,10 @@ class OnDevice(Step):
         self.group.agree(self.optimiser.weights)
         if any(self.network.dropouts):
             self.network.device_factors.begin(self.optimiser.steps_done)
+
+    def end(self) -> None:
+        """Have all processes hold the same network, see :meth:`Together.end`."""
+        self.group.agree(self.optimiser.weights)
 
     def __call__(self, batch: Batch) -> Tensor:
         """Do a step; return each member's loss, on the device."""

@@ -78,9 +78,10 @@ def check_streamed(examples: Streamed, options: TrainOptions, task: str, class_n
 
 
 def _check_sizes(longest: int, n_training: int, options: TrainOptions) -> None:
-    if longest < options.kernel_size:
+    kernel_size = options.get("kernel_size")
+    if kernel_size is not None and longest < kernel_size:
         raise InputError(
-            f"the longest sequence has {longest} bp, less than a filter ({options.kernel_size} bp)",
+            f"the longest sequence has {longest} bp, less than a filter ({kernel_size} bp)",
             hint="set --kernel-size, or --length for wider windows",
         )
     if n_training == 0:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from seqcnn.errors import TrainingError
 from seqcnn.training.options import TrainOptions
-from seqcnn.training.search import SHAPE, Space, draw
+from seqcnn.training.search import Space, draw, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Trial:
     @property
     def shape(self) -> tuple[Any, ...]:
         """What must be the same for trials to be members of one fit."""
-        return tuple(self.settings.get(name) for name in SHAPE)
+        return tuple(sorted(shared(self.settings).items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,14 @@ class Piece:
 def draw_trials(options: CalibrateOptions, base: TrainOptions) -> list[Trial]:
     """Return all trials of a calibration, none of them done."""
     trials = [Trial(number, draw(options.space, base.seed, number)) for number in range(options.trials)]
-    trials[0].settings |= {name: getattr(base, name) for name in options.space if name in options.incumbent}
+    trials[0].settings |= {name: base.get(name) for name in options.space if name in options.incumbent}
     return trials
 
 
 def trial_options(base: TrainOptions, options: CalibrateOptions, settings: Mapping[str, Any]) -> TrainOptions:
     """Return what a trial is trained with."""
-    n_filters = options.trial_filters or base.n_filters
-    return replace(base, **{"n_filters": n_filters} | dict(settings))
+    n_filters = options.trial_filters or base.get("n_filters")
+    return base.changed(({} if n_filters is None else {"n_filters": n_filters}) | dict(settings))
 
 
 def pieces(trials: Sequence[Trial], options: CalibrateOptions) -> Iterator[Piece]:

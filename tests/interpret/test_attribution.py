@@ -113,7 +113,7 @@ def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     class Other(deepbind.Model):
         pass
 
-    with pytest.raises(UsageError, match="gradient is for DeepBind networks; --method saturation is for all"):
+    with pytest.raises(UsageError, match="gradient is not for networks of this architecture; --method saturation is"):
         check(Other(deepbind.Settings()), "gradient")
     network = make({})
     network.rule = "window"

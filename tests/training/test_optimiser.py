@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from seqcnn.models import architectures
 from seqcnn.models.network import Network
-from seqcnn.training.optimiser import OPTIMISERS, SCHEDULES, Optimiser, Rates, create, one_cycle
+from seqcnn.training.optimiser import OPTIMISERS, SCHEDULES, Optimiser, Rates, course, create, one_cycle
 
 RATES = [Rates(0.01, 0.1, 0.9), Rates(0.001, 0.0, 0.5), Rates(0.03, 0.5, 0.0), Rates(0.002, 0.01, 0.98)]
 N_STEPS = 30
@@ -63,7 +64,7 @@ def test_members_step_as_the_library(name: str, schedule: str) -> None:
         weights = {key: value[member].clone().requires_grad_() for key, value in start.items()}
         plain = library(name, weights, rates, network)
         for done, gradient in enumerate(each):
-            share = one_cycle(done / N_STEPS) if schedule == "one-cycle" else 1.0
+            share = course(schedule, done / N_STEPS)
             for group in plain.param_groups:
                 group["lr"] = rates.learning_rate * share
             for key, weight in weights.items():
@@ -159,3 +160,13 @@ def test_finds_the_least_of_a_bowl(name: str) -> None:
         torch.stack([(p - 1).square().sum() for p in network.parameters()]).sum().backward()  # type: ignore[no-untyped-call]
         steps.step()
     torch.testing.assert_close(steps.weights, torch.ones_like(steps.weights), rtol=0, atol=0.02)
+
+
+def test_courses_of_the_learning_rate() -> None:
+    places = np.linspace(0, 1, 101)
+    shares = {name: np.array([course(name, done) for done in places]) for name in SCHEDULES}
+    assert all(((each >= 0) & (each <= 1)).all() for each in shares.values())
+    np.testing.assert_array_equal(shares["one-cycle"], [one_cycle(done) for done in places])
+    np.testing.assert_array_equal(shares["constant"], 1)
+    np.testing.assert_allclose(shares["cosine"], np.cos(np.pi * places / 2) ** 2, atol=1e-12)  # half-angle identity
+    assert [course("step", done) for done in (0, 0.49, 0.5, 0.74, 0.75, 1)] == [1, 1, 0.1, 0.1, 0.01, 0.01]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from seqcnn.errors import UsageError
 from seqcnn.training.options import TrainOptions
 from seqcnn.training.presets import PRESETS
-from seqcnn.training.search import SEARCHED, SHAPE, SPACES, Range, Space, check_space, draw, find_space, parse
+from seqcnn.training.search import SPACES, Range, Space, check_space, draw, find_space, parse, searchable, shared
 
 BASE = TrainOptions(**PRESETS["default"])
 
@@ -66,7 +66,7 @@ def test_a_trial_depends_on_seed_and_number_alone() -> None:
 @pytest.mark.parametrize("name", SPACES)
 def test_presets_can_be_trained(name: str) -> None:
     check_space(SPACES[name], TrainOptions(**PRESETS[name]))
-    assert set(SPACES[name]) <= set(SEARCHED)
+    assert set(SPACES[name]) <= set(searchable())
 
 
 def test_the_published_ranges() -> None:
@@ -75,7 +75,7 @@ def test_the_published_ranges() -> None:
     assert space["learning_rate"] == Range(5e-4, 5e-2, log=True)
     assert space["momentum"] == Range(0.95, 0.99)
     assert space["dropout"] == (0.0, 0.0, 0.25, 0.5)
-    assert set(SHAPE) & set(space) == {"hidden"}
+    assert set(shared(space)) == {"hidden"}
 
 
 @pytest.mark.parametrize(

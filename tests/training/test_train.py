@@ -240,7 +240,7 @@ def test_one_class_in_validation_is_said() -> None:
     ("options", "said"),
     [
         ({"optimiser": "adam"}, "unknown optimiser 'adam'; there are: adamw, sgd"),
-        ({"schedule": "cosine"}, "unknown schedule 'cosine'; there are: one-cycle, constant"),
+        ({"schedule": "sine"}, "unknown schedule 'sine'; there are: one-cycle, cosine, step"),
         ({"strands": "forward"}, "unknown strands 'forward'; there are: both, one"),
         ({"task": "classes"}, "unknown task 'classes'; there are: binary, regression"),
         ({"members": 0}, "members must be at least 1, not 0"),

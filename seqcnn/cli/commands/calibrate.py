@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,16 +136,17 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     if given["epochs"] is None and given["steps"] is None:
         given["steps"] = CALIBRATION[given["preset"]].steps
     chosen = training_options.resolve({**given, "members": 1})
-    space = find_space(given["preset"], given["search"], given)
+    space = find_space(given["preset"], given["search"], given, chosen.architecture)
     check_space(space, chosen)
     device = set_machine(given, chosen)
     record = Record("calibrate", {**given, **asdict(chosen)}, options_given.input_paths(data, given))
     folder = _open(output, given, force, record, report)
     if folder is None:
         return
-    lengths = space.get("kernel_size", (chosen.kernel_size,))
-    longest = lengths.high if isinstance(lengths, Range) else max(lengths)
-    prepared = prepare(data, {**given, **SPLITTING}, replace(chosen, kernel_size=int(longest)), device, report)
+    lengths = space.get("kernel_size", (chosen.get("kernel_size"),))
+    longest = {"kernel_size": lengths.high if isinstance(lengths, Range) else max(lengths)}
+    widest = chosen.changed(longest) if None not in longest.values() else chosen
+    prepared = prepare(data, {**given, **SPLITTING}, widest, device, report)
     calibration, by = _plan(given, chosen, space, prepared, report)
     given |= {**SPLITTING, "folds_by": by}
     if given["study"] is None:

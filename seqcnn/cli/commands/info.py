@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqcnn.models.network import Network
+    from seqcnn.models.settings import Settings
 
 
 @click.command(
@@ -130,7 +131,7 @@ def _model(path: str) -> dict[str, Any]:
         "kind": "model",
         "architecture": model.architecture,
         "alphabet": model.alphabet,
-        "strands": "both" if settings.both_strands else "one",
+        "strands": _strands(settings),
         "task": model.task,
         "classes" if model.task == "multiclass" else "targets": ", ".join(model.target_names),
         "members": settings.n_members,
@@ -138,7 +139,7 @@ def _model(path: str) -> dict[str, Any]:
         "windows": "sequences as they are" if model.length is None else f"{model.length} bp",
         "scoring rule": _rule(model.network),
     }
-    own = {f.name for f in dataclasses.fields(settings)} - {"n_members", "n_targets", "both_strands"}
+    own = {f.name for f in dataclasses.fields(settings)} - {"n_members", "n_targets", "both_strands", "strands"}
     facts |= {name.replace("_", " "): getattr(settings, name) for name in sorted(own - {"groups"})}
     trained = model.training
     if "published" in trained:
@@ -157,6 +158,13 @@ def _model(path: str) -> dict[str, Any]:
                 if metric in metrics and (metric != "accuracy" or "classes" in metrics):
                     facts[f"{part} {metric} ({name})"] = round(metrics[metric]["value"], 4)
     return facts
+
+
+def _strands(settings: Settings) -> str:
+    """Say which strands are read, and what is made of both if not the better score."""
+    if not settings.both_strands:
+        return "one"
+    return "both" if settings.strands == "best" else f"both ({settings.strands})"
 
 
 def _rule(network: Network) -> str:

@@ -27,6 +27,7 @@ Examples:
   seqcnn train probes.tsv --task regression --target-column intensity -o run/
   seqcnn train data.h5 --folds 5 -o run/
   seqcnn train data.h5 --preset deepbind -o run/
+  seqcnn train data.h5 --architecture resnet --width 2 -o run/
   seqcnn train data.h5 -o run/ --resume
 
 The output folder holds model.safetensors, history.tsv (one line an epoch), metrics.json (validation and
@@ -40,6 +41,7 @@ test, with 95% intervals) and run.json (options, inputs, counts)."""
 @training_options.splitting()
 @training_options.folds("Cross-validate: train a model on all folds but one, K times, and keep them as one ensemble.")
 @training_options.start()
+@training_options.list_architectures()
 @training_options.network()
 @course_options.course()
 @training_options.reading()
@@ -61,8 +63,9 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     from seqcnn.cli.resuming import open_run
 
     report = options_given.reporter(given)
-    chosen = training_options.resolve(given)
     start = _start(given)
+    architecture = given["architecture"] or (start.model and start.model.architecture)
+    chosen = training_options.resolve({**given, "architecture": architecture})
     chosen = start.options(chosen, said=frozenset(name for name, value in given.items() if value is not None))
     device = set_machine(given, chosen)
     together.join(device, data)

@@ -1,14 +1,20 @@
-"""One architecture a file, found by the file's name; each defines `Settings` and `Model`."""
+"""One architecture a file, found by the file's name; each defines `Settings` and `Model`.
+
+What a file may say besides: in its first line, after a colon, its shape; ``LINEAGE``; and ``TRAINING``, the training
+options that are good for it. See :mod:`seqcnn.models.catalogue` for what is read of `Settings`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import pkgutil
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcnn.errors import UsageError
-from seqcnn.models.network import Network
+
+if TYPE_CHECKING:
+    from seqcnn.models.network import Network
 
 
 def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""DeepBind: one motif scan, rectify, pool over the whole sequence, and a small fully connected head.
+"""DeepBind: one motif scan, pooling over the whole sequence, a small fully connected head.
 
 Alipanahi, Delong, Weirauch and Frey 2015, doi:10.1038/nbt.3300. The filters are whole motifs because nothing after the
 global pooling could put partial ones together.
@@ -25,6 +25,8 @@ from seqcnn.models.scan_average import scan_with_average
 from seqcnn.models.scan_convolution import convolve_with_average, scan_by_convolution
 from seqcnn.sequence.ragged import Ragged
 
+LINEAGE: Final = "DeepBind"
+
 POOLINGS: Final = ("max", "max-average")
 
 WINDOWS_AT_ONCE: Final = 1 << 15
@@ -46,16 +48,19 @@ class Settings(network.Settings):
 
     Parameters
     ----------
-    n_filters : int
+    strands : {"best"}
+        The better score of both strands counts.
+    n_filters : int, 1 or more
         Motif detectors.
-    kernel_size : int
-        Their length, bp.
-    hidden : int
+    kernel_size : int, 1 to 200
+        Length of a detector, bp.
+    hidden : int, 0 or more
         Units of the hidden layer; 0 for none.
-    pooling : str
-        "max", or "max-average" for both.
+    pooling : {"max", "max-average"}
+        What is kept of a detector's scores along a sequence.
     """
 
+    strands: str = "best"
     n_filters: int = 16
     kernel_size: int = 24
     hidden: int = 32
@@ -75,6 +80,10 @@ class Model(network.Network):
         super().__init__(settings)
         if settings.pooling not in POOLINGS:
             raise UsageError(f"pooling {settings.pooling!r} is unknown; there are: {', '.join(POOLINGS)}")
+        if settings.strands != "best":
+            raise UsageError(
+                f"the architecture deepbind takes the better strand; it has no strands {settings.strands!r}"
+            )
         m, f, k, h, t = (
             settings.n_members,
             settings.n_filters,
