@@ -175,6 +175,7 @@ class Worker:
 LONGER: list[object] = ["--trial-epochs", 20, "--lost-after", 2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_killing_a_worker_loses_nothing(inputs: Inputs, tmp_path: Path, shell: Shell, quick: Any) -> None:
     """Two begin together; one is killed in the midst of a trial, the other finishes the study."""

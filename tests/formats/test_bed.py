@@ -173,10 +173,9 @@ def test_take():
 
 def test_hundred_thousand_lines_are_fast():
     text = "".join(f"chr{i % 22}\t{i * 997}\t{i * 997 + 101}\tpeak{i}\t{i % 999}\t+\n" for i in range(100_000)).encode()
-    started = time.perf_counter()
+    started = time.process_time()  # others on the machine do not count
     assert len(read(text)) == 100_000
-    # Takes 0.06 s; the bound leaves room for a busy machine.
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5  # it takes 0.06 s
 
 
 @pytest.mark.realdata

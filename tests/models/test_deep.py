@@ -323,9 +323,8 @@ def test_cells_are_those_of_torch(cell: str) -> None:
         torch.testing.assert_close(layer(deep.Signal(x)).values, wanted)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n == "dilated" else pytest.mark.slow) for n in DEEP if n != "danq"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in DEEP if name != "danq"])
 def test_onnx(name: str, tmp_path: Path) -> None:
     """Equal to torch on random lengths."""
     onnxruntime = pytest.importorskip("onnxruntime")
