@@ -14,7 +14,7 @@ from seqcnn.models import threads
 from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import Ragged
 
-BATCH_LETTERS: Final = 1 << 18
+BATCH_LETTERS: Final = 1 << 19
 """Letters, with those that fill up short sequences, scored at a time where a network does not say it."""
 
 WINDOW_BATCH_LETTERS: Final = 1 << 15
