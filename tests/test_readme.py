@@ -240,6 +240,7 @@ def test_commands_that_are_not_run_name_what_there_is(command: str) -> None:
         assert words[2] == "." or f"TORCH ?= {words[2]}\n" in makefile
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_commands_on_published_data(name: str, shared_data: Path, tools: Path, tmp_path: Path) -> None:

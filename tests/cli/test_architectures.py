@@ -200,6 +200,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_a_new_architecture_is_one_file(inputs: Inputs, tmp_path: Path) -> None:
     package = Path(seqcnn.version.__file__).parent
     shutil.copytree(package, tmp_path / "seqcnn", ignore=shutil.ignore_patterns("__pycache__"))

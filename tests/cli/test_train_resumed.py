@@ -86,7 +86,8 @@ def stop(
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [3, 20])
 def test_killed_at_random_moments(kills: int, words: list[object], whole: Path, tmp_path: Path) -> None:
     """While it starts, reads, trains, writes a checkpoint, judges the model, and writes the results."""
     rng, log = random.Random(kills), tmp_path / "log"

@@ -37,6 +37,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     return dict(np.load(out))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_do_what_one_does(name: str, together: dict[str, np.ndarray]) -> None:
     assert together["size"] == 2
