@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqcnn.models.scan import LONG_WORD, SLICE, build_table, max_pool, window_batches
 
-ROW_BYTES: Final = 1 << 24
+ROW_BYTES: Final = 1 << 23
 """Table rows found at a time; fewer are not worth the calls."""
 
 
