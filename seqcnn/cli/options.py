@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -46,6 +47,14 @@ def csv(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tu
     return parts
 
 
+def shard(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
+    """Read I/N; all of it is part 1 of 1."""
+    found = re.fullmatch(r"([0-9]+)/([0-9]+)", value or "1/1")
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N", ctx, parameter)
+    return int(found[1]), int(found[2])
+
+
 def inputs(name: str = "data", metavar: str = "DATA...") -> Callable[[F], F]:
     """One or more inputs."""
     return click.argument(name, nargs=-1, required=True, metavar=metavar)
@@ -57,6 +66,13 @@ def output(help: str, *, required: bool = True) -> Callable[[F], F]:
         option("-o", "--output", required=required, metavar="PATH", help=help),
         option("--force", is_flag=True, help="Replace an output that exists."),
     )
+
+
+def rule(
+    help: str = "Score each sequence as it is, or as the best of its windows of the detectors' length.",
+) -> Callable[[F], F]:
+    """--rule."""
+    return option("--rule", type=click.Choice(["whole", "window"]), help=help, show_default="the model's")
 
 
 def reading(*, by_model: bool = False) -> Callable[[F], F]:

@@ -9,21 +9,17 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from seqcnn.models import threads
 from seqcnn.models.network import Detectors, to_tensors
 from seqcnn.models.predict import batches_of
-from seqcnn.models.scan import SLICE, best_windows, blocks_of, build_table, scan_scores, window_batches
-from seqcnn.models.scan_convolution import one_hot
-from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.models.scan import LONG_WORD, SLICE, blocks_of, build_table, find_windows, max_pool, scan_scores
+from seqcnn.models.scan_convolution import convolve
 from seqcnn.sequence.ragged import Ragged
 
 Rows = slice | NDArray[np.intp]
 Found = TypeVar("Found")
 
-WORD: Final = 4
 LETTERS_AT_ONCE: Final = 1 << 17
 """Letters of sequences that a thread scans at a time: what is found in them is in its cache."""
 
@@ -99,7 +95,7 @@ class Activations:
         parts = [filters[left : left + at_once] for left in range(0, self.width, at_once)]
         both = [torch.cat([part, part.flip(1, 2)]) if self.n_strands == 2 else part for part in parts]
         on_cpu = self._device.type == "cpu"
-        self._parts = [build_table(part, WORD) if on_cpu else part for part in both]
+        self._parts = [build_table(part, LONG_WORD) if on_cpu else part for part in both]
 
     def best(self, sequences: Ragged) -> Best:
         """Find the best windows; no sequence may be empty."""
@@ -147,44 +143,37 @@ class Activations:
         with threads.taken_over():
             return threads.run(work, rows)
 
-    def _largest(self, sequences: Ragged) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
+    def _largest(self, sequences: Ragged) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Yield for some filters at a time scores and positions of the best windows, (n, n_strands, filters)."""
         codes, lengths = to_tensors(sequences, self._device)
         if self._device.type != "cpu":
             for filters in self._parts:
-                highest, where = self._convolved(filters, codes, lengths).max(2)
+                highest, where = convolve(filters, codes, lengths).max(2)
                 yield self._by_strand(highest.cpu().numpy()), self._by_strand(where.cpu().numpy())
             return
-        (windows,) = window_batches(codes, lengths, self.kernel_size, len(codes), WORD)
-        n, n_windows, _ = windows.rows.shape
+        windows = find_windows(codes, lengths, self.kernel_size, word=LONG_WORD)
         for table in self._parts:
-            scores = np.empty((n, table.shape[1]), np.float32)
-            position = np.empty((n, table.shape[1]), np.int32)
-            blocks = blocks_of(n, n_windows, table.shape[1])
-            for start in blocks:
-                block = slice(start, start + blocks.step)
-                values, places = best_windows(scan_scores(table, windows.rows[block]))
-                scores[block], position[block] = values.numpy(), places.numpy()
-            yield self._by_strand(scores), self._by_strand(position)
+            highest, position = max_pool(table, windows.rows, with_position=True)
+            assert position is not None
+            yield self._by_strand(highest.numpy()), self._by_strand(position.numpy())
 
     def _above(self, sequences: Ragged, level: NDArray[np.float32]) -> Iterator[Fired]:
         """Yield the windows above the levels, for some filters and sequences at a time."""
         codes, lengths = to_tensors(sequences, self._device)
         n_windows = sequences.lengths + (self.kernel_size - 1)
         on_cpu, left = self._device.type == "cpu", 0
-        rows = next(window_batches(codes, lengths, self.kernel_size, len(codes), WORD)).rows if on_cpu else None
+        rows = find_windows(codes, lengths, self.kernel_size, word=LONG_WORD).rows if on_cpu else None
         for part in self._parts:
-            columns = slice(left, left + (part.shape[1] if on_cpu else len(part)) // self.n_strands)
+            width = part.shape[1] if on_cpu else len(part)
+            columns = slice(left, left + width // self.n_strands)
             limit = torch.from_numpy(level[columns] + self._threshold[columns]).to(self._device)
-            blocks = blocks_of(
-                len(codes), codes.shape[1] + self.kernel_size - 1, part.shape[1] if on_cpu else len(part)
-            )
+            blocks = blocks_of(len(codes), codes.shape[1] + self.kernel_size - 1, width)
             for start in blocks:
                 block = slice(start, start + blocks.step)
                 if rows is not None:
                     scores = scan_scores(part, rows[block])
                 else:
-                    scores = self._convolved(part, codes[block], None).transpose(1, 2)
+                    scores = convolve(part, codes[block], None).transpose(1, 2)
                 by_strand = scores.view(*scores.shape[:2], self.n_strands, -1)
                 best = by_strand.amax(2)
                 sequence, window, column = (each.cpu().numpy() for each in (best > limit).nonzero(as_tuple=True))
@@ -196,17 +185,6 @@ class Activations:
                 where = window - (self.kernel_size - 1)
                 yield Fired(sequence + start, column + left, where, minus, activation)
             left = columns.stop
-
-    def _convolved(self, filters: Tensor, codes: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the scores of all windows by convolution, shape (n, filters, n_windows)."""
-        beyond = self.kernel_size - 1
-        scores = functional.conv1d(
-            one_hot(functional.pad(codes, (beyond, beyond), value=N_CODE), filters.dtype), filters
-        )
-        if lengths is not None:
-            there = torch.arange(scores.shape[2], device=scores.device) < (lengths + beyond)[:, None]
-            scores = scores.masked_fill(~there[:, None], -torch.inf)
-        return scores
 
     def _by_strand(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values of columns, shape (n, n_strands * filters), as (n, n_strands, filters)."""

@@ -14,7 +14,7 @@ from seqcnn.dataset.examples import Examples, join
 from seqcnn.dataset.reading import Tally
 from seqcnn.interpret.contributions import ContributionOptions, find_motifs
 from seqcnn.interpret.filter_motifs import SiteCounts
-from seqcnn.interpret.filter_search import SearchOptions
+from seqcnn.interpret.filter_search import SearchOptions, strongest
 from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
 from seqcnn.interpret.motif_effects import make_contrast, put_in
 from seqcnn.interpret.seqlet_patterns import ClusterOptions
@@ -67,9 +67,7 @@ class ContributionSearch:
         positives = sequences.take(labels == 1) if self.labelled else sequences
         contrast = make_contrast(positives, sequences.take(labels == 0), options.target, options.seed)
         found = sorted(put_in(found, network, contrast), key=lambda each: (not each.kept, -each.effect))
-        if options.top is not None:
-            said = f"not among the {options.top:,} with the largest effects"
-            found = [replace(e, status=said) if e.kept and i >= options.top else e for i, e in enumerate(found)]
+        found = strongest(found, options.top)
         counts, used = SiteCounts(len(found)), labels == 1 if self.labelled else np.ones(len(labels), bool)
         for number, each in enumerate(found):
             if each.sites is not None:

@@ -24,7 +24,8 @@ from seqcnn.interpret.contribution_motifs import (
     moved_to,
     solid_columns,
 )
-from seqcnn.interpret.found_motifs import KEPT, FoundMotif
+from seqcnn.interpret.filter_motifs import MotifOptions
+from seqcnn.interpret.found_motifs import FoundMotif
 from seqcnn.interpret.seqlet_patterns import ClusterOptions, Pattern, about_their_middle, assign, find_patterns
 from seqcnn.interpret.seqlets import Profiles, Seqlets, above_shuffled, profile
 from seqcnn.models.network import Network
@@ -38,8 +39,8 @@ SHUFFLED: Final = 100, 1000
 
 
 @dataclass(frozen=True, slots=True)
-class ContributionOptions:
-    """How motifs are made of contributions.
+class ContributionOptions(MotifOptions):
+    """How motifs are made of contributions; beside what becomes of counts.
 
     Parameters
     ----------
@@ -49,14 +50,8 @@ class ContributionOptions:
         Expected share of seqlets that shuffled sequences would have given, above 0 and below 1.
     most_sequences : int
         Sequences that are looked at; of more, so many at random, or the best-scored where there are no labels.
-    min_sites : int
-        A motif of fewer seqlets is weak.
     share : float
         Flanking positions are cut off where the bases contribute less than this share of what they do at the best one.
-    trim : float
-        So are those with less information against the background, bits.
-    pseudocount : float
-        Sum of what is added to the four counts of a position, in the proportions of the background.
     alphabet : {"dna", "rna"}
     target : int
         Which score counts.
@@ -72,8 +67,6 @@ class ContributionOptions:
     most_sequences: int = 2000
     min_sites: int = 20
     share: float = 0.1
-    trim: float = 0.25
-    pseudocount: float = 1.0
     alphabet: str = "dna"
     target: int = 0
 
@@ -82,13 +75,9 @@ class ContributionOptions:
             raise UsageError(f"the false discovery rate must be above 0 and below 1: {self.fdr:g}")
         if not 0 <= self.share <= 1:
             raise UsageError(f"the share of the largest contribution must be 0 to 1: {self.share:g}")
-        if not 0 <= self.trim <= 2:
-            raise UsageError(f"positions are trimmed below 0 to 2 bits, not {self.trim:g}")
-        if self.pseudocount < 0:
-            raise UsageError(f"the pseudocount must not be negative: {self.pseudocount:g}")
-        for name, value in (("sequences", self.most_sequences), ("sites", self.min_sites)):
-            if value < 1:
-                raise UsageError(f"the number of {name} must be at least 1: {value}")
+        MotifOptions.__post_init__(self)
+        if self.most_sequences < 1:
+            raise UsageError(f"the number of sequences must be at least 1: {self.most_sequences}")
         if self.alphabet not in LETTERS:
             raise UsageError(f"alphabet {self.alphabet!r} is unknown; there are: {', '.join(LETTERS)}")
 
@@ -278,11 +267,9 @@ def _made(
     )
     found = motif.found
     assert found.sites is not None
-    status = KEPT if informative else f"weak: no position with {options.trim:g} bits"
-    if up * sign >= 0:
+    status = options.status(len(sites), informative=informative)
+    if up * sign >= 0 and len(sites) >= options.min_sites:
         status = f"weak: the score does not {'fall' if sign == 1 else 'rise'} without its sites"
-    if len(sites) < options.min_sites:
-        status = f"weak: {len(sites)} sites, fewer than {options.min_sites}"
     measures = replace(found.measures, silenced_score=up, silenced_gap=up - down)
     where = replace(found.sites, sequence=looked.rows[found.sites.sequence].astype(np.int64))
     return replace(motif, found=replace(found, status=status, measures=measures, sites=where))

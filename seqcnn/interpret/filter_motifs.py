@@ -39,6 +39,16 @@ class MotifOptions:
             raise UsageError(f"positions are trimmed below 0 to 2 bits, not {self.trim:g}")
         if self.pseudocount < 0:
             raise UsageError(f"the pseudocount must not be negative: {self.pseudocount:g}")
+        if self.min_sites < 1:
+            raise UsageError(f"the number of sites must be at least 1: {self.min_sites}")
+
+    def status(self, n_sites: int, *, informative: bool) -> str:
+        """Say whether a motif of so many sites counts, or why not."""
+        if not n_sites:
+            return "dead: never fires"
+        if n_sites < self.min_sites:
+            return f"weak: {n_sites} site{'s' * (n_sites > 1)}, fewer than {self.min_sites}"
+        return KEPT if informative else f"weak: no position with {self.trim:g} bits"
 
 
 class Placed(NamedTuple):
@@ -96,7 +106,7 @@ def make_motifs(
         about = {"pseudocount": pseudocount, "background": background, "alphabet": alphabet, "nsites": float(n)}
         motif = Motif.from_counts(name, table, **about)  # type: ignore[arg-type]
         kept = trimmed(motif, options.trim)
-        status = _status(n, bool(kept), options)
+        status = options.status(n, informative=bool(kept))
         shown = kept or slice(0, motif.width)
         motif = cut(motif, shown)
         measures = Measures(n, auroc=None if np.isnan(auroc[i]) else float(auroc[i]))
@@ -104,15 +114,6 @@ def make_motifs(
         found.append(FoundMotif(motif, source, status, ((member, number),), measures=measures))
         places.append(Placed(i, shown.start, motif.width))
     return found, places, counts
-
-
-def _status(n: int, informative: bool, options: MotifOptions) -> str:
-    """Say whether a motif counts, or why not."""
-    if not n:
-        return "dead: never fires"
-    if n < options.min_sites:
-        return f"weak: {n} site{'s' * (n > 1)}, fewer than {options.min_sites}"
-    return KEPT if informative else f"weak: no position with {options.trim:g} bits"
 
 
 def trimmed(motif: Motif, bits: float) -> slice | None:

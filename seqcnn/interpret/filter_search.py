@@ -133,11 +133,7 @@ class FilterSearch:
         number = {old: new for new, old in enumerate(rank)}
         self._places = [place._replace(motif=number[place.motif]) for place in places]
         ordered = [found[i] for i in rank]
-        if options.top is not None:
-            said = f"not among the {options.top:,} with the largest effects"
-            ordered = [
-                replace(each, status=said) if each.kept and i >= options.top else each for i, each in enumerate(ordered)
-            ]
+        ordered = strongest(ordered, options.top)
         n_kept = sum(each.kept for each in ordered)
         ordered[:n_kept] = put_in(ordered[:n_kept], network, contrast)
         return self._measured(ordered)
@@ -195,6 +191,15 @@ class FilterSearch:
                 counts.add(number, each, block.labels, block.used, block.sequences.lengths)
         n_labels = (extraction.n_positives, extraction.n_negatives) if extraction.labelled else (0, 0)
         return [counts.measured(each, i, *n_labels) for i, each in enumerate(found)]
+
+
+def strongest(found: Sequence[FoundMotif], top: int | None) -> list[FoundMotif]:
+    """Return motifs in their order, those after the first `top`, where that is said, with a status that says so."""
+    said = f"not among the {top:,} with the largest effects" if top is not None else ""
+    return [
+        replace(each, status=said) if top is not None and i >= top and each.kept else each
+        for i, each in enumerate(found)
+    ]
 
 
 def name_motifs(found: Sequence[FoundMotif], known: Sequence[Motif], *, q_value: float = 0.1) -> list[FoundMotif]:

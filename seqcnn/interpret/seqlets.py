@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seqcnn.interpret.mutagenesis import substitutions
 from seqcnn.models.network import Network
-from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.alphabet import N_CODE, reverse_complement
 from seqcnn.sequence.ragged import Ragged
 
 LETTERS_AT_ONCE: Final = 1 << 18
@@ -69,11 +69,8 @@ class Profiles:
         codes = np.where(inside, self.sequences.data[index], np.uint8(N_CODE))
         back = seqlets.minus
         values[back] = values[back, ::-1, ::-1]
-        codes[back] = _COMPLEMENT[codes[back, ::-1]]
+        codes[back] = reverse_complement(codes[back])
         return values, codes
-
-
-_COMPLEMENT: Final = np.array([3, 2, 1, 0, N_CODE], dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,10 +16,14 @@ PADDINGS: Final = ("N", "same", "valid")
 windows as there are bases; or there are no such windows."""
 
 
-def one_hot(codes: Tensor) -> Tensor:
-    """Return one-hot, float32, shape (n, 4, length), 0.25 in every row of an N; codes are uint8, shape (n, length)."""
-    rows = torch.cat([torch.eye(4, device=codes.device), torch.full((1, 4), 0.25, device=codes.device)])
-    return functional.embedding(codes.long(), rows).transpose(1, 2)
+def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return one-hot on the codes' device, shape (n, 4, length), 0.25 in every row of an N.
+
+    Nothing is copied from the host, so that a CUDA graph can hold it. Codes are uint8, shape (n, length).
+    """
+    bases = torch.arange(4, dtype=codes.dtype, device=codes.device)
+    hot = (codes[:, None] == bases[:, None]).to(dtype)
+    return hot.add_((codes[:, None] == N_CODE).to(dtype), alpha=0.25)
 
 
 def other_strand(codes: Tensor, lengths: Tensor | None) -> Tensor:

@@ -13,17 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from seqcnn.models.one_hot import one_hot
 from seqcnn.sequence.alphabet import N_CODE
 
 WON_AT_ONCE: Final = 1 << 25
 """Numbers of winning windows that are held at a time."""
-
-
-def one_hot(codes: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return codes, shape (n, length), as one-hot on their device, shape (n, 4, length); N is 0.25 in every row."""
-    bases = torch.arange(4, dtype=codes.dtype, device=codes.device)
-    hot = (codes[:, None] == bases[:, None]).to(dtype)
-    return hot.add_((codes[:, None] == N_CODE).to(dtype), alpha=0.25)
 
 
 def scan_by_convolution(filters: Tensor, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -51,13 +45,26 @@ def convolve_with_average(
     filters: Tensor, codes: Tensor, lengths: Tensor | None, threshold: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Do what :func:`seqcnn.models.scan_average.scan_with_average` does; see :func:`scan_by_convolution`."""
-    scores = functional.conv1d(one_hot(_with_ends(codes, filters), _precision(filters)), filters).to(filters.dtype)
+    scores = _scores(filters, _with_ends(codes, filters)).to(filters.dtype)
     active = functional.relu(scores - threshold[:, None])
     if lengths is None:
         return scores.amax(2), active.mean(2)
     there = _there(scores, lengths, filters)
     maximum = scores.masked_fill(~there, -torch.inf).amax(2)
     return maximum, (active * there).sum(2) / (lengths + filters.shape[2] - 1)[:, None]
+
+
+def convolve(filters: Tensor, codes: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return the scores of all windows, shape (n, width, n_windows), minus infinity where a sequence has none.
+
+    Parameters are those of :func:`scan_by_convolution`.
+    """
+    scores = _scores(filters, _with_ends(codes, filters))
+    return scores if lengths is None else scores.masked_fill(~_there(scores, lengths, filters), -torch.inf)
+
+
+def _scores(filters: Tensor, padded: Tensor) -> Tensor:
+    return functional.conv1d(one_hot(padded, _precision(filters)), filters)
 
 
 def _with_ends(codes: Tensor, filters: Tensor) -> Tensor:
@@ -83,7 +90,7 @@ class _MaxConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, filters, padded, lengths):  # type: ignore[no-untyped-def]
-        scores = functional.conv1d(one_hot(padded, _precision(filters)), filters)
+        scores = _scores(filters, padded)
         if lengths is not None:
             scores.masked_fill_(~_there(scores, lengths, filters), -torch.inf)
         if not ctx.needs_input_grad[0]:

@@ -58,12 +58,7 @@ Examples:
     callback=options.csv,
     help="Insert these letters before every base, and after the last, too.",
 )
-@options.option(
-    "--rule",
-    type=click.Choice(["whole", "window"]),
-    help="Score each sequence as it is, or as the best of its windows of the detectors' length.",
-    show_default="the model's",
-)
+@options.rule()
 @options.option("--table/--no-table", default=True, help="Write mutations.tsv, a line for each mutation.")
 @options.option(
     "--array",

@@ -31,12 +31,7 @@ Examples:
 @options.inputs("sequences", "SEQUENCES...")
 @options.option("-o", "--output", default="-", metavar="PATH", help="TSV file to write; - is standard output.")
 @options.option("--force", is_flag=True, help="Replace an output that exists.")
-@options.option(
-    "--rule",
-    type=click.Choice(["whole", "window"]),
-    help="Score each sequence as it is, or as the best of its windows of the detectors' length.",
-    show_default="the model's",
-)
+@options.rule()
 @options.option(
     "--spread",
     is_flag=True,

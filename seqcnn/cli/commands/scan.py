@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from seqcnn.formats.genome import Genome
     from seqcnn.interpret.genome_scan import Range, Scanner
     from seqcnn.interpret.thresholds import Threshold
-
-
-def _shard(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
-    """Read I/N."""
-    found = re.fullmatch(r"([0-9]+)/([0-9]+)", value or "1/1")
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N", ctx, parameter)
-    return int(found[1]), int(found[2])
 
 
 @click.command(
@@ -54,18 +45,13 @@ Examples:
     help="Length of the windows, for models that score sequences whole.",
     show_default="as in training",
 )
-@options.option(
-    "--rule",
-    type=click.Choice(["whole", "window"]),
-    help="Score windows of --length whole, or windows of the detectors' length.",
-    show_default="the model's",
-)
+@options.rule("Score windows of --length whole, or windows of the detectors' length.")
 @options.option("--targets", metavar="NAME,...", callback=options.csv, help="Targets to scan for.", show_default="all")
 @options.option("--step", type=click.IntRange(min=1), default=1, metavar="BP", help="From one window to the next.")
 @options.option("--chroms", metavar="CHROM,...", callback=options.csv, help="Chromosomes.", show_default="all")
 @options.option("--soft-mask", is_flag=True, help="Read lower case as N.")
 @options.option(
-    "--shard", metavar="I/N", callback=_shard, help="Scan the I-th of N equal parts.", show_default="all of it"
+    "--shard", metavar="I/N", callback=options.shard, help="Scan the I-th of N equal parts.", show_default="all of it"
 )
 @options.option(
     "--threshold",

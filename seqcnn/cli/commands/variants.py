@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from seqcnn.interpret.allele_scores import VariantOptions
     from seqcnn.interpret.haplotypes import HaplotypeScorer, InContext
     from seqcnn.interpret.variants import VariantScorer
-
-
-def _shard(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
-    """Read I/N."""
-    found = re.fullmatch(r"([0-9]+)/([0-9]+)", value or "1/1")
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N", ctx, parameter)
-    return int(found[1]), int(found[2])
 
 
 @click.command(
@@ -47,12 +38,7 @@ Examples:
     help="Bases that a substitution is in the middle of.",
     show_default="as in training; with --rule window, all windows over the variant",
 )
-@options.option(
-    "--rule",
-    type=click.Choice(["whole", "window"]),
-    help="Score each sequence as it is, or as the best of its windows of the detectors' length.",
-    show_default="the model's",
-)
+@options.rule()
 @options.option(
     "--summary",
     type=click.Choice(["mean", "median", "min", "max"]),
@@ -92,7 +78,7 @@ Examples:
 @options.option(
     "--shard",
     metavar="I/N",
-    callback=_shard,
+    callback=options.shard,
     help="The I-th of N equal parts of the records.",
     show_default="all of them",
 )
