@@ -1,0 +1,96 @@
+"""Sequences by the gradient of the score: logits at every place, pulled uphill, of which real sequences are read.
+
+At each step the letters of the highest logits that keep all rules are scored as what they are, a real sequence; its
+gradient by the one-hot letters is passed on to the logits as if their softmax had been scored (straight-through), whose
+temperature falls on the way. The best sequence that was met is kept.
+
+References
+----------
+Simonyan, Vedaldi and Zisserman 2013, arXiv:1312.6034 (images that raise a score); Bengio, Leonard and Courville 2013,
+arXiv:1308.3432 (straight-through); Linder and Seelig 2021, doi:10.1186/s12859-021-04437-5 (Fast SeqProp: the same for
+sequences, with logits that are normalised along them).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqcnn.interpret.design.goals import Objective
+from seqcnn.interpret.design.rules import Rules
+
+RATE: Final = 0.1
+"""Step length of Adam (Kingma and Ba 2015, arXiv:1412.6980), in logits."""
+
+HEAD_START: Final = 1.0
+"""Logit of the letters that are there at first; the noise of the others has a standard deviation of a tenth of it."""
+
+TEMPERATURES: Final = (1.0, 0.1)
+LETTERS_AT_ONCE: Final = 1 << 14
+
+Codes = NDArray[np.uint8]
+
+
+def dream(objective: Objective, codes: Codes, rules: Rules, *, n_steps: int, seeds: NDArray[np.int64]) -> Codes:
+    """Follow the gradient from sequences that keep the rules to others that do.
+
+    Parameters
+    ----------
+    objective : Objective
+    codes : ndarray of uint8, shape (n, length)
+    rules : Rules
+    n_steps : int
+    seeds : ndarray of int64, shape (n, m)
+        Of each sequence's first logits, so that what becomes of it does not depend on the others.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, length)
+        None is worse than what it came from.
+    """
+    size = max(1, LETTERS_AT_ONCE // codes.shape[1])
+    parts = []
+    for first in range(0, len(codes), size):
+        rows = np.arange(first, min(first + size, len(codes)))
+        parts.append(_dream(objective, codes[rows], rules.take(rows), n_steps, seeds[rows]))
+    return np.concatenate(parts)
+
+
+def _dream(objective: Objective, codes: Codes, rules: Rules, n_steps: int, seeds: NDArray[np.int64]) -> Codes:
+    best, best_utility = codes.copy(), objective.utility(objective.scores(codes))
+    own = codes[:, :, None] == np.arange(4)
+    noise = np.stack([np.random.default_rng(seed.tolist()).normal(size=own.shape[1:]) for seed in seeds])
+    first = np.where(own, HEAD_START, 0.1 * HEAD_START * noise)
+    device = objective.networks[0].output_bias.device
+    logits = torch.from_numpy(first.astype(np.float32)).to(device).requires_grad_()
+    forbidden = torch.from_numpy(~rules.allowed).to(device)
+    adam = torch.optim.Adam([logits], lr=RATE)
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN's cells have no gradient in evaluation
+        for number in range(n_steps):
+            letters = rules.project(logits.detach().cpu().numpy().astype(np.float64), best)
+            share = number / max(1, n_steps - 1)
+            temperature = TEMPERATURES[0] * (TEMPERATURES[1] / TEMPERATURES[0]) ** share
+            soft = (logits.masked_fill(forbidden, -torch.inf) / temperature).softmax(2)
+            hard = torch.from_numpy(letters[:, :, None] == np.arange(4)).to(soft)
+            utility = objective.relaxed((hard + soft - soft.detach()).transpose(1, 2))
+            adam.zero_grad()
+            (-utility.sum()).backward()  # type: ignore[no-untyped-call]
+            _scale(logits)
+            adam.step()
+            found: NDArray[Any] = utility.detach().cpu().numpy().astype(np.float64)
+            better = found > best_utility
+            best[better], best_utility[better] = letters[better], found[better]
+    worse = objective.utility(objective.scores(best)) < objective.utility(objective.scores(codes))
+    best[worse] = codes[worse]  # the two ways to score may differ by rounding
+    return best
+
+
+def _scale(logits: Tensor) -> None:
+    """Give each sequence's gradient the same size, whatever the scale of its score."""
+    if logits.grad is not None:
+        size = logits.grad.flatten(1).norm(dim=1).clamp(min=1e-12)
+        logits.grad.div_(size[:, None, None])
