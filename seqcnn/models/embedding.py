@@ -107,7 +107,7 @@ def joined(parts: Sequence[Floats], ensemble: str) -> Floats:
 
 
 def feature_names(model: Model, parts: Sequence[Floats], ensemble: str) -> list[str]:
-    """Name the columns of :func:`joined`: f0, f1 ...; m1_f0 of the second member, TARGET_f0 of a collection's network."""
+    """Name the columns of :func:`joined`: f0, f1 ...; m1_f0 of the second member, TARGET_f0 of a collection."""
     if ensemble == "mean" or len(parts) == 1:
         return [f"f{i}" for i in range(parts[0].shape[1])]
     of_targets = isinstance(model.network, collection.Model)

@@ -63,16 +63,22 @@ def test_a_step_is_the_best_there_is(goal: str) -> None:
 
 @pytest.mark.parametrize("name", catalogue.trainable())
 def test_every_architecture(name: str) -> None:
-    shape = {"n_members": 2, "n_filters": 4, "kernel_size": 5, "hidden": 3}
+    small = {
+        "vgg": {"n_blocks": 1},
+        "resnet": {"n_blocks": 1},
+        "inception": {"n_blocks": 1},
+        "dilated": {"n_layers": 1},
+    }
+    shape = {"n_filters": 4, "kernel_size": 5, "hidden": 3, **small.get(name, {})}
     made = architectures.create(name, shape)
-    made.seed([1, 2])
+    made.seed([1])
     made.eval().requires_grad_(False)
     with torch.no_grad():
         made.output_weight.mul_(30)
     wanted = objective("raise", made=made)
-    first = wanted.utility(wanted.scores(np.stack([start.codes for start in starts(2, 20)])))
+    first = wanted.utility(wanted.scores(np.stack([start.codes for start in starts(2, 12)])))
     for method in ("greedy", "gradient"):
-        found = design(wanted, starts(2, 20), DesignOptions(method, 4, n_steps=4))
+        found = design(wanted, starts(2, 12), DesignOptions(method, 2, n_steps=2))
         last = wanted.utility(wanted.scores(np.stack([each.codes for each in found])))
         assert (last > first).all()
         if method == "greedy":
@@ -124,14 +130,14 @@ def test_goals_add_up() -> None:
 
 
 def test_a_motif_is_put_in_and_taken_out() -> None:
-    made = detecting([detector("TGACTCA"), detector("GATAAG")], 3.0, [1.0, -1.0])
+    made = detecting([detector("TGACTCA"), detector("GATAAG")], -1.0, [1.0, -1.0])
     (term,) = objective("raise", made=made).terms
     wanted = Objective([term])
     for method in ("greedy", "gradient"):
         found = design(wanted, starts(5, 30), DesignOptions(method))
         for each in found:
             text = "".join("ACGT"[code] for code in each.codes)
-            assert "TGACTCA" in text or "TGAGTCA" in text
+            assert "TGACTC" in text or "GAGTCA" in text  # the last base may lie beyond the end
     again = [Start(each.name, each.codes, np.ones((30, 4), dtype=bool)) for each in found]
     broken = design(objective("lower", made=made), again, DesignOptions(edits=1))
     assert all(each.path.last_scores[0] < each.path.scores[0] for each in broken)
@@ -187,7 +193,7 @@ def situations(draw: st.DrawFn) -> tuple[Rules, np.ndarray]:
 
 
 @given(situations())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_rules_are_kept_wherever_they_can_be(situation: tuple[Rules, np.ndarray]) -> None:
     rules, logits = situation
     made = detecting([detector("GACT", kernel_size=6)], 0.0, [1.0])
@@ -208,7 +214,7 @@ def test_rules_are_kept_wherever_they_can_be(situation: tuple[Rules, np.ndarray]
 
 
 @given(situations())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_possible_substitutions_are_all_there_are(situation: tuple[Rules, np.ndarray]) -> None:
     rules, logits = situation
     codes = np.where(logits[:, :, 0] > 0, logits.argmax(2), rules.start).astype(np.uint8)
@@ -231,9 +237,9 @@ def test_a_gc_content_that_is_out_of_bounds_is_mended_first() -> None:
         (found,) = design(wanted, [start], DesignOptions(method, 12, (0.4, 0.6), n_steps=5))
         assert 8 <= IS_GC[found.codes].sum() <= 12
         assert found.n_edits <= 12
-    with pytest.raises(UsageError, match="x has a GC content of 0.00: --gc takes 8 edits, and 7 are possible"):
+    with pytest.raises(UsageError, match=r"x has a GC content of 0\.00: --gc takes 8 edits, and 7 are possible"):
         design(wanted, [start], DesignOptions(edits=7, gc=(0.4, 0.6)))
-    with pytest.raises(UsageError, match="no sequence of 5 bp has a GC content from 0.45 to 0.55"):
+    with pytest.raises(UsageError, match=r"no sequence of 5 bp has a GC content from 0\.45 to 0\.55"):
         gc_bounds(0.45, 0.55, 5)
     assert gc_bounds(0.3, 0.7, 10) == (3, 7)
     with pytest.raises(UsageError, match="unknown method 'annealing'; there are: greedy, gradient"):

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqcnn.cli.console import Reporter
-
     from seqcnn.dataset.examples import Examples
     from seqcnn.dataset.sources import ReadOptions, Tally
     from seqcnn.interpret.prototypes import Prototypes
@@ -62,7 +61,7 @@ Examples:
     "--nearest",
     multiple=True,
     metavar="REFERENCE",
-    help="Classify SEQUENCES by these ones of known class: a table with a target column, FASTA with --label-pattern, an "
+    help="Classify SEQUENCES by these of known class: a table with a target column, FASTA with --label-pattern, an "
     "encoded dataset; or several files, one for each class. May be given several times.",
 )
 @options.option(

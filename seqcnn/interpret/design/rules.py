@@ -1,4 +1,4 @@
-"""What a designed sequence must keep: letters that may stand at a place, a number of edits, bounds of its GC content."""
+"""What a designed sequence must keep: letters that may stand at a place, a number of edits, GC content."""
 
 from __future__ import annotations
 

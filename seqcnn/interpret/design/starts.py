@@ -161,7 +161,7 @@ def _drawn(choices: NDArray[np.bool_], bounds: tuple[int, int], rng: np.random.G
     codes = weights.argmax(1).astype(np.uint8)
     order = rng.permutation(len(codes))
     for is_gc, excess in ((True, IS_GC[codes].sum() - bounds[1]), (False, bounds[0] - IS_GC[codes].sum())):
-        other = np.where(IS_GC != is_gc, weights, -1)
+        other = np.where(is_gc != IS_GC, weights, -1)
         movable = order[(IS_GC[codes[order]] == is_gc) & (other.max(1)[order] >= 0)][: max(0, int(excess))]
         codes[movable] = other[movable].argmax(1)
     return codes
