@@ -72,9 +72,9 @@ def _rows(each: Designed, alphabet: str) -> str:
     """Return a line for the sequence as it was, and one for each edit."""
     rows = [[each.name, "0", ".", ".", ".", *(f"{score:.6g}" for score in each.path.scores)]]
     for number, step in enumerate(each.path.steps, 1):
-        ref, alt = decode(np.array([step.reference, step.alternate], dtype=np.uint8), alphabet)
+        letters = list(decode(np.array([step.reference, step.alternate], dtype=np.uint8), alphabet))
         scores = [f"{score:.6g}" for score in step.scores]
-        rows.append([each.name, str(number), str(step.position), ref, alt, *scores])
+        rows.append([each.name, str(number), str(step.position), *letters, *scores])
     return "".join("\t".join(row) + "\n" for row in rows)
 
 

@@ -149,7 +149,8 @@ def _normalised(features: Exact, centre: Exact) -> Exact:
     """Return features less the centre, of length 1; 0 where nothing is left."""
     apart = features - centre
     length = np.linalg.norm(apart, axis=1, keepdims=True)
-    return apart / np.where(length == 0, 1, length)
+    normalised: Exact = apart / np.where(length == 0, 1, length)
+    return normalised
 
 
 def _class_means(features: Exact, classes: Numbers, counts: NDArray[Any]) -> Exact:
@@ -166,7 +167,8 @@ def _agreement(features: Exact, prototypes: Exact, metric: str) -> Exact:
         cosine: Exact = np.clip(products / np.where(sizes == 0, 1, sizes), -1, 1)
         return cosine
     squared = (features**2).sum(1, keepdims=True) + sizes**2 - 2 * products
-    return -np.maximum(squared, 0)
+    below: Exact = -np.maximum(squared, 0)
+    return below
 
 
 def _softmax(logits: Exact) -> Exact:

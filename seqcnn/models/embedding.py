@@ -102,8 +102,8 @@ def joined(parts: Sequence[Floats], ensemble: str) -> Floats:
         return np.concatenate(parts, axis=1)
     if len({part.shape[1] for part in parts}) > 1:
         raise UsageError("networks of different shapes have no mean features; concatenate them")
-    mean: Floats = np.mean(np.stack(parts), axis=0, dtype=np.float64).astype(np.float32)
-    return mean
+    mean = np.stack(parts).astype(np.float64).mean(0)
+    return mean.astype(np.float32)
 
 
 def feature_names(model: Model, parts: Sequence[Floats], ensemble: str) -> list[str]:

@@ -68,10 +68,10 @@ def draw(designed: Sequence[Drawn], score_names: Sequence[str]) -> Figure:
     n_lines = sum(-(-len(each.letters) // per_row) for each in shown) + (n_rows > 1) * len(shown)
     body = n_lines * _INCH_PER_LINE + 0.35 * bool(shown)
     width = _LEFT + per_row * _INCH_PER_BASE + 0.3
-    height = len(score_names) * _PANEL + 0.45 + body
+    height = len(score_names) * _PANEL + 0.2 + body
     figure = Figure(figsize=(width, height))
     for number, name in enumerate(score_names):
-        bottom = height - 0.15 - (number + 1) * _PANEL + 0.3
+        bottom = height - 0.1 - (number + 1) * _PANEL + 0.35
         axes = figure.add_axes(
             (_LEFT / width, bottom / height, per_row * _INCH_PER_BASE / width, (_PANEL - 0.35) / height)
         )

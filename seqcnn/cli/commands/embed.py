@@ -139,7 +139,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     prototypes = _prototypes(trained, given, replace(reading, likely_targets=()), tally) if given["nearest"] else None
     placed = any(source.placed for source in sources)
     about = {"layer": given["layer"], "ensemble": given["ensemble"], "target_names": list(trained.target_names)}
-    n_rows, n_silent, names = 0, 0, []
+    n_rows, n_silent, names = 0, 0, list[str]()
     with (
         open_writer(output, about, prototypes, placed=placed) as take,
         report.progress("embedding") as progress,

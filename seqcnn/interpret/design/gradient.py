@@ -1,8 +1,9 @@
 """Sequences by the gradient of the score: logits at every place, pulled uphill, of which real sequences are read.
 
-At each step the letters of the highest logits that keep all rules are scored as what they are, a real sequence; its
-gradient by the one-hot letters is passed on to the logits as if their softmax had been scored (straight-through), whose
-temperature falls on the way. The best sequence that was met is kept.
+At each step letters are drawn by the softmax of the logits (those of the highest logits with Gumbel noise upon them)
+that keep all rules, and scored as what they are, a real sequence; its gradient by the one-hot letters is passed on to
+the logits as if their softmax had been scored (straight-through). The temperature of both falls on the way, and the
+best sequence that was met is kept.
 
 References
 ----------
@@ -27,7 +28,7 @@ RATE: Final = 0.1
 """Step length of Adam (Kingma and Ba 2015, arXiv:1412.6980), in logits."""
 
 HEAD_START: Final = 1.0
-"""Logit of the letters that are there at first; the noise of the others has a standard deviation of a tenth of it."""
+"""Logit of the letters that are there at first; 0 of the others."""
 
 TEMPERATURES: Final = (1.0, 0.1)
 LETTERS_AT_ONCE: Final = 1 << 14
@@ -45,7 +46,7 @@ def dream(objective: Objective, codes: Codes, rules: Rules, *, n_steps: int, see
     rules : Rules
     n_steps : int
     seeds : ndarray of int64, shape (n, m)
-        Of each sequence's first logits, so that what becomes of it does not depend on the others.
+        Of each sequence's noise, so that what becomes of it does not depend on the others.
 
     Returns
     -------
@@ -63,17 +64,17 @@ def dream(objective: Objective, codes: Codes, rules: Rules, *, n_steps: int, see
 def _dream(objective: Objective, codes: Codes, rules: Rules, n_steps: int, seeds: NDArray[np.int64]) -> Codes:
     best, best_utility = codes.copy(), objective.utility(objective.scores(codes))
     own = codes[:, :, None] == np.arange(4)
-    noise = np.stack([np.random.default_rng(seed.tolist()).normal(size=own.shape[1:]) for seed in seeds])
-    first = np.where(own, HEAD_START, 0.1 * HEAD_START * noise)
+    generators = [np.random.default_rng(seed.tolist()) for seed in seeds]
     device = objective.networks[0].output_bias.device
-    logits = torch.from_numpy(first.astype(np.float32)).to(device).requires_grad_()
+    logits = torch.from_numpy(np.where(own, HEAD_START, 0).astype(np.float32)).to(device).requires_grad_()
     forbidden = torch.from_numpy(~rules.allowed).to(device)
     adam = torch.optim.Adam([logits], lr=RATE)
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN's cells have no gradient in evaluation
         for number in range(n_steps):
-            letters = rules.project(logits.detach().cpu().numpy().astype(np.float64), best)
             share = number / max(1, n_steps - 1)
             temperature = TEMPERATURES[0] * (TEMPERATURES[1] / TEMPERATURES[0]) ** share
+            noise = np.stack([generator.gumbel(size=own.shape[1:]) for generator in generators])
+            letters = rules.project(logits.detach().cpu().numpy() + temperature * noise, best)
             soft = (logits.masked_fill(forbidden, -torch.inf) / temperature).softmax(2)
             hard = torch.from_numpy(letters[:, :, None] == np.arange(4)).to(soft)
             utility = objective.relaxed((hard + soft - soft.detach()).transpose(1, 2))

@@ -45,12 +45,14 @@ class Rules:
 
     def n_edits(self, codes: Codes) -> NDArray[np.intp]:
         """Return how many places differ from the start, shape (n,)."""
-        return (codes != self.start).sum(1)
+        n: NDArray[np.intp] = (codes != self.start).sum(1)
+        return n
 
     def excess(self, codes: Codes) -> NDArray[np.intp]:
         """Return how many G and C there are too many, shape (n,), below 0 for too few."""
         count = IS_GC[codes].sum(1)
-        return np.maximum(count - self.gc[1], 0) - np.maximum(self.gc[0] - count, 0)
+        excess: NDArray[np.intp] = np.maximum(count - self.gc[1], 0) - np.maximum(self.gc[0] - count, 0)
+        return excess
 
     def kept(self, codes: Codes) -> Mask:
         """Say which sequences keep all rules, shape (n,)."""

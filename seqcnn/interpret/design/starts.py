@@ -158,7 +158,7 @@ def random_starts(n: int, length: int, fixed: Fixed, gc: tuple[float, float], se
 def _drawn(choices: NDArray[np.bool_], bounds: tuple[int, int], rng: np.random.Generator) -> Codes:
     """Draw one of the bases that may stand at each place, then others until the GC content is within its bounds."""
     weights = np.where(choices, rng.random(choices.shape), -1)
-    codes = weights.argmax(1).astype(np.uint8)
+    codes: Codes = weights.argmax(1).astype(np.uint8)
     order = rng.permutation(len(codes))
     for is_gc, excess in ((True, IS_GC[codes].sum() - bounds[1]), (False, bounds[0] - IS_GC[codes].sum())):
         other = np.where(is_gc != IS_GC, weights, -1)
