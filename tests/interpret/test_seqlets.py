@@ -14,9 +14,7 @@ from seqcnn.interpret.seqlets import Profiles, Seqlets, above_shuffled, find, pr
 from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.ragged import Ragged, from_rows
-from tests.interpret.plain_deepbind import make, one_thread, random_sequences
-
-__all__ = ["one_thread"]
+from tests.interpret.plain_deepbind import make, random_sequences
 
 
 def with_contributions(rows: list[list[float]]) -> Profiles:
