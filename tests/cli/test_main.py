@@ -256,10 +256,3 @@ def test_progress_is_shown_on_a_terminal(inputs: Inputs, tmp_path: Path) -> None
     assert (process.returncode, out) == (0, b"")
     assert re.search(rb"epoch \d+/30, loss 0", shown)
     assert b"\x1b[" in shown
-
-
-def test_the_shell_can_complete_words() -> None:
-    asked = {"_SEQCNN_COMPLETE": "bash_complete", "COMP_WORDS": "seqcnn tra", "COMP_CWORD": "1"}
-    program = Path(sys.executable).with_name("seqcnn")
-    done = subprocess.run([program], env=os.environ | asked, capture_output=True, text=True, check=False)
-    assert "train" in done.stdout
