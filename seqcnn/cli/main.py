@@ -67,7 +67,16 @@ def _summary(name: str) -> str:
     return (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
 
 
-@click.group(cls=CommandFolder, context_settings=SETTINGS)
+@click.group(
+    cls=CommandFolder,
+    context_settings=SETTINGS,
+    epilog="""\b
+Examples:
+  seqcnn train peaks.narrowPeak --genome hg38.fa --length 101 --test-chroms chr8,chr9 -o run/
+  seqcnn predict run/ sequences.fa.gz > scores.tsv
+  seqcnn motifs run/ peaks.narrowPeak --genome hg38.fa -o motifs/
+  seqcnn variants run/ calls.vcf.gz --genome hg38.fa -o scored.vcf.gz""",
+)
 @click.version_option(__version__, "--version", prog_name="seqcnn")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:

@@ -6,6 +6,7 @@ import importlib
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_without_a_command_help_goes_to_stderr(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("name", list(commands()))
-@pytest.mark.parametrize("columns", [80, 110, 200])
+@pytest.mark.parametrize("columns", [80, 120])
 def test_help_fits_the_terminal(name: str, columns: int, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     done = shell(name, "--help")
@@ -54,6 +55,7 @@ def test_help_fits_the_terminal(name: str, columns: int, shell: Shell, monkeypat
     assert widest <= min(columns, 110) - 2
     assert columns == 80 or widest > 80 or name == "info"
     assert "(default" not in options
+    assert not re.search(r"^ *\S+-\n", done.out, re.MULTILINE)  # no word is cut
 
 
 @pytest.mark.parametrize("name", list(commands()))
@@ -63,6 +65,57 @@ def test_each_option_is_explained(name: str) -> None:
             assert parameter.help, parameter.name
             assert parameter.help.endswith((".", "standard output")), parameter.help
             assert parameter.help[0].isupper() or parameter.name in ("negatives", "device"), parameter.help
+            assert len(parameter.help.split()) > 2, parameter.help
+
+
+UNITS = {
+    **{"BP": "bases", "MM": "millimetres", "BITS": "bits", "SECONDS": "seconds", "STEP": "the number of a step"},
+    **{"N": "how many", "K": "how many", "M": "how many", "R": "so many for each", "X": "times, or to the power of"},
+    **{
+        "F": "a share",
+        "P": "a share",
+        "B": "a share",
+        "Q": "a q-value",
+        "RATE": "a rate",
+        "SD": "a standard deviation",
+    },
+}
+"""What the words for numbers in help mean."""
+
+
+def leaves() -> dict[str, click.Command]:
+    """Return the commands that do something: those of a group in its place."""
+    found = {}
+    for name, command in commands().items():
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found |= {f"{name} {each}": one for each, one in inner.items()} or {name: command}
+    return found
+
+
+@pytest.mark.parametrize("name", list(leaves()))
+def test_each_option_has_a_default_and_a_unit(name: str) -> None:
+    command = leaves()[name]
+    context = click.Context(command)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.is_flag:
+            said = parameter.get_help_extra(context)
+            assert "default" in said or "required" in said, parameter.name
+            if isinstance(parameter.type, (click.types.IntParamType, click.types.FloatParamType)):
+                assert parameter.metavar in UNITS, f"{parameter.name}: {parameter.metavar} is no unit"
+
+
+@pytest.mark.parametrize("name", ["", *commands(), *leaves()])
+def test_each_help_has_examples_that_can_be_run(name: str, shell: Shell) -> None:
+    """As far as the words go: the files are not there."""
+    shown = shell(*name.split(), "--help").out.partition("\n  Examples:\n")[2].split("\n\n")[0]
+    examples = [part.strip() for line in shown.splitlines() for part in line.split(" | ")]
+    ours = [shlex.split(part.partition(" > ")[0])[1:] for part in examples if part.startswith("seqcnn ")]
+    assert ours
+    for words in ours:
+        called = next(
+            each for each in sorted(leaves(), key=len, reverse=True) if words[: len(each.split())] == each.split()
+        )
+        leaves()[called].make_context(called, words[len(called.split()) :])
 
 
 def read_tests(name: str) -> str:
