@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and what keeps the whole suite quick."""
 
 from __future__ import annotations
 
@@ -8,8 +8,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+settings.register_profile("quick", max_examples=40)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer examples of each property, unless slow tests are asked for too."""
+    if "not slow" in config.option.markexpr:
+        settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what takes longest first, so that no process is left with it when the others have ended."""
+    items.sort(key=lambda item: (item.path.name != "test_readme.py", item.path.parent.name != "cli"))
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ class Deep(Settings):
     Parameters
     ----------
     n_filters : int, 1 or more
-        Motif detectors.
+        Number of motif detectors.
     kernel_size : int, 1 to 200
         Length of a detector, bp.
     hidden : int, 0 or more

@@ -101,7 +101,7 @@ def best_windows(values: list[float], core: int) -> list[tuple[int, float]]:
 VALUES = st.lists(st.lists(st.integers(-8, 8).map(float), min_size=1, max_size=30), min_size=1, max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(VALUES, st.integers(1, 12), st.sampled_from([1, -1]))
 def test_seqlets_are_the_best_windows_that_do_not_overlap(rows: list[list[float]], core: int, sign: int) -> None:
     found = find(with_contributions(rows), core, sign)

@@ -66,7 +66,7 @@ and run.json."""
     "--trial-filters",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Motif detectors of a trial.",
+    help="Number of motif detectors of a trial.",
     show_default="--n-filters if said, else 16",
 )
 @options.option(
