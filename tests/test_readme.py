@@ -102,6 +102,8 @@ def is_looked_up(command: str) -> bool:
 def quick(command: str) -> str:
     if command.startswith("seqcnn calibrate "):
         return f"{command} {shlex.join(QUICK_SEARCH)}"
+    if command.startswith("seqcnn motifs "):
+        return f"{command} --n-logos 1"
     kept = ("--members", "--from")  # what has a shape of its own
     more = QUICK[:2] if any(option in command for option in kept) else QUICK
     return f"{command} {shlex.join(more)}" if command.startswith("seqcnn train ") else command
