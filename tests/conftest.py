@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def _set_one_thread() -> None:
     torch = sys.modules.get("torch")  # tests that need none do not load it
     if torch is not None:
         torch.set_num_threads(1)
+
+
+@contextmanager
+def few_resamples() -> Iterator[None]:
+    """Resample for intervals a few times only: what they are has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seqcnn.training.judging.N_BOOTSTRAP", 20)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ import pytest
 
 from seqcnn.cli.main import CLOSED_PIPE, COMPLETION, cli, run
 from seqcnn.training.presets import PRESETS
+from tests.conftest import few_resamples
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
@@ -196,7 +197,7 @@ def session(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     done: dict[str, Done] = {}
     python: list[str] = []
     names: dict[str, Any] = {"__name__": "readme"}
-    with chdir(folder):
+    with chdir(folder), few_resamples():
         for block in BLOCKS:
             if block.language == "python":
                 python.append(perform_python(block.body, names))

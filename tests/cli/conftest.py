@@ -8,7 +8,7 @@ import io
 import json
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from seqcnn.cli.main import run
+from tests.conftest import few_resamples
 
 BASES = "ACGT"
 MOTIF = "TGACTCATC"
@@ -119,6 +120,12 @@ def run_anew(parent: Path, *words: object, **streams: Any) -> Run:
     return Run(folder, done)
 
 
+@pytest.fixture(autouse=True)
+def quick_intervals() -> Iterator[None]:
+    with few_resamples():
+        yield
+
+
 @pytest.fixture(scope="session")
 def shell() -> Shell:
     """Run a command in this process."""
@@ -214,7 +221,8 @@ def runs(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         "regions": [inputs.peaks, "--genome", inputs.genome, "--length", 61],
         "regression": [inputs.intensities, "--target-column", "a,b"],
     }
-    for name, arguments in of.items():
-        done = call("train", *arguments, "-o", folder / name, *SMALL)
-        assert done.code == 0, done.err
+    with few_resamples():
+        for name, arguments in of.items():
+            done = call("train", *arguments, "-o", folder / name, *SMALL)
+            assert done.code == 0, done.err
     return Runs(*(folder / name for name in of))

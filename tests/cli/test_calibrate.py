@@ -16,7 +16,6 @@ import yaml
 from seqcnn.cli import trials_table
 from seqcnn.cli.commands.calibrate import SEARCHED
 from seqcnn.report.trials import draw_trials
-from seqcnn.training import judging
 from seqcnn.training.search import SPACES
 from tests.cli.conftest import Inputs, Run, Shell, run_anew
 
@@ -28,7 +27,6 @@ SMALL: list[object] = [*OPEN, "--trial-filters", 3, "--n-filters", 4, "--kernel-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare intervals and the picture, which take longer than training here."""
-    monkeypatch.setattr(judging, "N_BOOTSTRAP", 3)
     monkeypatch.setattr(trials_table, "draw_trials", lambda trials, space, metric, path: path.write_text(metric))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from seqcnn.cli import trials_table
-from seqcnn.training import judging, keeping
+from seqcnn.training import keeping
 from seqcnn.training.fit import Fit
 from tests.cli.conftest import CALIBRATION_FILES, Inputs, Result, Shell
 
@@ -36,7 +36,6 @@ def interrupts() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "N_BOOTSTRAP", 3)
     monkeypatch.setattr(trials_table, "draw_trials", lambda trials, space, metric, path: path.write_text(metric))
 
 

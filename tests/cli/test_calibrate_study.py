@@ -15,7 +15,6 @@ import pytest
 from safetensors.torch import load_file
 
 from seqcnn.cli import trials_table
-from seqcnn.training import judging
 from seqcnn.training.journal import Attempt, Journal
 from tests.cli.conftest import CALIBRATION_FILES, Inputs, Result, Shell
 
@@ -25,7 +24,6 @@ WORDS += ["--kernel-size", 9, "--best", 2, "--threads", 1, "--batch-size", 32, "
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "N_BOOTSTRAP", 3)
     monkeypatch.setattr(trials_table, "draw_trials", lambda trials, space, metric, path: path.write_text(metric))
 
 

@@ -9,14 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqcnn.training import judging
 from tests.cli.conftest import SMALL, Inputs, Run, Shell, run_anew
-
-
-@pytest.fixture(autouse=True)
-def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "N_BOOTSTRAP", 3)
-
 
 Train = Callable[..., Run]
 
