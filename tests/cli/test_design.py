@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 import seqcnn
+from seqcnn.cli.design_goals import find_terms
+from seqcnn.interpret.design.goals import Objective
+from seqcnn.models.modelfile import Model
+from seqcnn.models.predict import predict
+from seqcnn.sequence.ragged import from_rows
 from tests.cli.conftest import Inputs, Runs, Shell, draw, fasta
+from tests.models.test_embedding import collection
 
 ONE = ["--threads", "1"]
 
@@ -161,3 +167,16 @@ def test_models_that_do_not_go_together(runs: Runs, shell: Shell) -> None:
     assert (done.code, "one model reads DNA and another RNA" in done.err) == (2, True)
     done = shell("design", runs.regression, "--length", "9", "-o", "-")
     assert (done.code, "regression has several targets: say which with --target (a, b)" in done.err) == (2, True)
+
+
+def test_of_a_collection_only_what_is_asked_for_is_scored() -> None:
+    network = collection()
+    model = Model(network, "collection", "dna", "binary", ("A", "B", "C"), None, {})
+    (term,) = find_terms([("published", model)], ["B"], ["raise"], None)
+    assert (term.name, term.network.settings.n_targets) == ("score", 1)
+    codes = np.random.default_rng(0).integers(0, 4, (3, 20), dtype=np.uint8)
+    whole = predict(network, from_rows(list(codes)))
+    np.testing.assert_allclose(Objective([term]).scores(codes)[:, 0], whole[:, 1], rtol=1e-5)
+    two = find_terms([("published", model)], ["B", "A"], ["raise", "lower"], None)
+    assert [term.name for term in two] == ["published_B", "published_A"]
+    np.testing.assert_allclose(Objective(two).scores(codes), whole[:, [1, 0]], rtol=1e-5)

@@ -92,7 +92,7 @@ Examples:
     "--method",
     type=click.Choice(["greedy", "gradient"]),
     default="greedy",
-    help="The way: greedy makes the best of all single substitutions, again and again; gradient follows the gradient of "
+    help="The way: greedy makes the best of all single substitutions, again and again; gradient follows that of the "
     "the score to other sequences first, which takes longer and may find better ones.",
 )
 @options.option(

@@ -27,6 +27,9 @@ from seqcnn.interpret.design.rules import Rules
 RATE: Final = 0.1
 """Step length of Adam (Kingma and Ba 2015, arXiv:1412.6980), in logits."""
 
+DECAYS: Final = (0.9, 0.999)
+"""Of Adam's running means of the gradient and of its square."""
+
 HEAD_START: Final = 1.0
 """Logit of the letters that are there at first; 0 of the others."""
 
@@ -68,7 +71,7 @@ def _dream(objective: Objective, codes: Codes, rules: Rules, n_steps: int, seeds
     device = objective.networks[0].output_bias.device
     logits = torch.from_numpy(np.where(own, HEAD_START, 0).astype(np.float32)).to(device).requires_grad_()
     forbidden = torch.from_numpy(~rules.allowed).to(device)
-    adam = torch.optim.Adam([logits], lr=RATE)
+    means = [torch.zeros_like(logits), torch.zeros_like(logits)]
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN's cells have no gradient in evaluation
         for number in range(n_steps):
             share = number / max(1, n_steps - 1)
@@ -78,10 +81,9 @@ def _dream(objective: Objective, codes: Codes, rules: Rules, n_steps: int, seeds
             soft = (logits.masked_fill(forbidden, -torch.inf) / temperature).softmax(2)
             hard = torch.from_numpy(letters[:, :, None] == np.arange(4)).to(soft)
             utility = objective.relaxed((hard + soft - soft.detach()).transpose(1, 2))
-            adam.zero_grad()
-            (-utility.sum()).backward()  # type: ignore[no-untyped-call]
-            _scale(logits)
-            adam.step()
+            (uphill,) = torch.autograd.grad(utility.sum(), logits)
+            with torch.no_grad():
+                logits.add_(_adam_step(uphill, means, number + 1))
             found: NDArray[Any] = utility.detach().cpu().numpy().astype(np.float64)
             better = found > best_utility
             best[better], best_utility[better] = letters[better], found[better]
@@ -90,8 +92,14 @@ def _dream(objective: Objective, codes: Codes, rules: Rules, n_steps: int, seeds
     return best
 
 
-def _scale(logits: Tensor) -> None:
-    """Give each sequence's gradient the same size, whatever the scale of its score."""
-    if logits.grad is not None:
-        size = logits.grad.flatten(1).norm(dim=1).clamp(min=1e-12)
-        logits.grad.div_(size[:, None, None])
+def _adam_step(gradient: Tensor, means: list[Tensor], number: int) -> Tensor:
+    """Return the step of Adam along a gradient, and bring its running means, of it and of its square, up to date.
+
+    Each sequence's gradient is given the same size first, whatever the scale of its score.
+    """
+    gradient = gradient / gradient.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None]
+    first, second = DECAYS
+    means[0].mul_(first).add_(gradient, alpha=1 - first)
+    means[1].mul_(second).addcmul_(gradient, gradient, value=1 - second)
+    size = (means[1] / (1 - second**number)).sqrt_() + 1e-8
+    return RATE / (1 - first**number) * means[0] / size
