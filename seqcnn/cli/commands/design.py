@@ -92,8 +92,8 @@ Examples:
     "--method",
     type=click.Choice(["greedy", "gradient"]),
     default="greedy",
-    help="The way: greedy makes the best of all single substitutions, again and again; gradient follows that of the "
-    "the score to other sequences first, which takes longer and may find better ones.",
+    help="The way: greedy makes the best of all single substitutions, again and again; gradient also follows the "
+    "gradient of the score to another sequence, goes on from there, and takes the better of both.",
 )
 @options.option(
     "--edits", type=click.IntRange(min=0), metavar="N", help="Most bases that may be changed.", show_default="all"

@@ -29,7 +29,8 @@ class DesignOptions:
     Parameters
     ----------
     method : str
-        "greedy": the best substitution, one after another. "gradient": a sequence found by gradient, from there greedy.
+        "greedy": the best substitution, one after another. "gradient": that, and a sequence found by the gradient, from
+        there greedy; the better of both.
     edits : int or None
         Most places that may differ from the start; None for all.
     gc : (float, float)
@@ -124,12 +125,17 @@ def _designed(
     objective: Objective, rules: Rules, rows: NDArray[np.intp], options: DesignOptions
 ) -> tuple[NDArray[np.uint8], list[Path]]:
     """Design sequences of one length; `rows` are their numbers among all."""
+    greedy, paths = climb(objective, rules.start, rules, min_gain=options.min_gain)
     if options.method == "greedy":
-        return climb(objective, rules.start, rules, min_gain=options.min_gain)
+        return greedy, paths
     codes = rules.start
     if rules.excess(codes).any():
         codes, _ = climb(objective, codes, rules, only_mend=True)
     seeds = np.stack([np.full(len(rows), options.seed), rows], axis=1).astype(np.int64)
     codes = dream(objective, codes, rules, n_steps=options.n_steps, seeds=seeds)
     codes, _ = climb(objective, codes, rules, min_gain=options.min_gain)
-    return codes, walk(objective, rules.start, codes)
+    better = np.flatnonzero(objective.utility(objective.scores(codes)) > objective.utility(objective.scores(greedy)))
+    if len(better):
+        for row, path in zip(better.tolist(), walk(objective, rules.start[better], codes[better]), strict=True):
+            greedy[row], paths[row] = codes[row], path
+    return greedy, paths
