@@ -156,7 +156,8 @@ def _normalised(features: Exact, centre: Exact) -> Exact:
 def _class_means(features: Exact, classes: Numbers, counts: NDArray[Any]) -> Exact:
     sums = np.zeros((len(counts), features.shape[1]))
     np.add.at(sums, classes, features)
-    return sums / counts[:, None]
+    means: Exact = sums / counts[:, None]
+    return means
 
 
 def _agreement(features: Exact, prototypes: Exact, metric: str) -> Exact:

@@ -102,7 +102,7 @@ def joined(parts: Sequence[Floats], ensemble: str) -> Floats:
         return np.concatenate(parts, axis=1)
     if len({part.shape[1] for part in parts}) > 1:
         raise UsageError("networks of different shapes have no mean features; concatenate them")
-    mean = np.stack(parts).astype(np.float64).mean(0)
+    mean: NDArray[np.float64] = np.stack(parts).astype(np.float64).mean(0)
     return mean.astype(np.float32)
 
 

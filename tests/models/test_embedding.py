@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqcnn.api.predictor import Predictor
 from seqcnn.errors import UsageError
 from seqcnn.models import architectures, catalogue
 from seqcnn.models.embedding import embed, feature_names, joined
@@ -13,7 +14,7 @@ from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network
 from seqcnn.models.predict import member_scores
 from seqcnn.sequence.alphabet import reverse_complement
-from seqcnn.sequence.ragged import Ragged, from_rows
+from seqcnn.sequence.ragged import Ragged, encode_all, from_rows
 
 NAMES = catalogue.trainable()
 
@@ -139,6 +140,17 @@ def test_members_are_joined() -> None:
     np.testing.assert_allclose(joined(parts, "mean"), (parts[0] + parts[1]) / 2, rtol=1e-6)
     assert feature_names(model, parts, "concatenate") == ["m0_f0", "m0_f1", "m0_f2", "m1_f0", "m1_f1", "m1_f2"]
     assert feature_names(model, parts, "mean") == ["f0", "f1", "f2"]
+
+
+def test_from_python() -> None:
+    made = network("deepbind")
+    predictor = Predictor(Model(made, "deepbind", "dna", "binary", ("t",), None, {}))
+    wanted = embed(made, encode_all(["ACGTAGGA", "", "GATTACA"]), "pooled")
+    found = predictor.embed(["acgtagga", "", "GATTACA"], layer="pooled", ensemble="mean")
+    np.testing.assert_array_equal(found, joined(wanted, "mean"))
+    assert predictor.embed(["GATTACA"]).shape == (1, 6)
+    with pytest.raises(TypeError, match="sequences is one string"):
+        predictor.embed("GATTACA")
 
 
 def test_sequences_without_a_letter() -> None:
