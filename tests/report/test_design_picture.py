@@ -7,7 +7,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from seqcnn.report import design_picture
-from seqcnn.report.design_picture import PER_ROW, Drawn, draw
+from seqcnn.report.design_picture import Drawn, draw
 
 
 def drawn(n: int, length: int, n_scores: int = 1) -> list[Drawn]:
@@ -37,7 +37,8 @@ def test_scores_and_changed_letters() -> None:
 def test_many_and_long_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(design_picture, "MOST", 3)
     assert len(draw(drawn(5, 8), ["A"]).axes[-1].texts) == 3
-    wrapped = draw(drawn(2, 2 * PER_ROW - 2), ["A"])
+    monkeypatch.setattr(design_picture, "PER_ROW", 44)
+    wrapped = draw(drawn(2, 80), ["A"])
     assert marked(wrapped) == 1
     assert wrapped.axes[-1].get_ylim()[0] == 6
     monkeypatch.setattr(design_picture, "LONGEST", 100)
