@@ -22,6 +22,7 @@ from seqcnn.models import affected, network
 from seqcnn.models.chains import Chain, Parallel, Residual
 from seqcnn.models.first_weights import spread
 from seqcnn.models.layers import ACTIVATIONS, Layer, Pool, Unit
+from seqcnn.models.mixture import mixed
 from seqcnn.models.norm import STATISTICS, Norm
 from seqcnn.models.one_hot import one_hot, other_strand, padded
 from seqcnn.models.readout import Readout
@@ -93,6 +94,7 @@ class Model(network.Network):
     """A network of several layers with a leading member axis."""
 
     settings: Deep
+    can_mix = True
     letters_at_once = 1 << 15
     silenced: Tensor | None = None
     """Which detectors never fire, bool, shape (n_detectors,)."""
@@ -269,10 +271,17 @@ class Model(network.Network):
 
     def head(self, x: Tensor) -> Tensor:
         """Turn features, shape (n_members, n, n_features), into scores, shape (n_members, n, n_targets)."""
-        x = self._dropped(x)
+        x = self._dropped(self._mixed(x))
         for layer in self.hidden:
             x = self._dropped(layer(x))
         return torch.baddbmm(self.output_bias[:, None], x, self.output_weight)
+
+    def _mixed(self, x: Tensor) -> Tensor:
+        """Mix examples while training, if that is asked for; those of either strand by themselves."""
+        if not self.training or self.mix is None:
+            return x
+        strands = 2 if self._reads_twice else 1
+        return mixed(x.unflatten(1, (strands, -1)), self.mix, 2).flatten(1, 2)
 
     def _dropped(self, x: Tensor) -> Tensor:
         """Leave out some features while training, the same ones on both strands."""

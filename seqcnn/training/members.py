@@ -16,6 +16,7 @@ from seqcnn.models.network import Network, Scale
 from seqcnn.training.fit import Fit, Plan, Watcher
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.keeping import Keeper
+from seqcnn.training.log_odds import give_log_odds
 from seqcnn.training.objectives import class_weights, unbalance
 from seqcnn.training.optimiser import Rates
 from seqcnn.training.options import TrainOptions
@@ -113,7 +114,8 @@ def fit_members(
     training = training.changed(scaling.apply) if isinstance(training, Streamed) else scaling.apply(training)
     valid = None if valid is None else scaling.apply(valid)
     if start is not None:
-        start.apply(network, task, shift=scaling.shift, scale=scaling.scale, positive_weight=weight)
+        as_weighted = None if options.loss == "hinge" else weight
+        start.apply(network, task, shift=scaling.shift, scale=scaling.scale, positive_weight=as_weighted)
     plan = Plan(
         task=task,
         epochs=epochs,
@@ -127,11 +129,17 @@ def fit_members(
         decay_from=options.decay_from,
         bears_loss=bears_loss,
         checks=checks,
+        augmentation=options.augmentation,
+        mixup=options.mixup or None,
+        loss=options.loss,
+        averaging=options.averaging,
     )
     fit = Fit(network, training, valid, plan, weight)
     with nullcontext() if keeper is None else keeper.keeping(fit) as on_step:
         history = fit.run(on_batch=on_batch, on_epoch=on_epoch, on_step=on_step)
-    if weight is not None:
+    if options.loss == "hinge":
+        give_log_odds(network, task, training, valid)
+    elif weight is not None:
         unbalance(network.output_bias, weight)
     scaling.undo(network)
     return network, history

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqcnn.cli import config_file, course_options, options, training_options
+from seqcnn.cli import config_file, course_options, options, tool_options, training_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,7 @@ test, with 95% intervals) and run.json (options, inputs, counts)."""
 @training_options.list_architectures()
 @training_options.network()
 @course_options.course()
+@tool_options.tools()
 @training_options.reading()
 @training_options.keeping()
 @options.seed()

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from seqcnn.errors import UsageError
 from seqcnn.models import cpu_step, network, run_pooling
+from seqcnn.models.mixture import mixed
 from seqcnn.models.network import to_tensors
 from seqcnn.models.prepared_scan import PreparedScan
 from seqcnn.models.scan import LONG_WORD, Windows, choose_word, scan, window_batches
@@ -75,6 +76,7 @@ class Model(network.Network):
     """
 
     settings: Settings
+    can_mix = True
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -150,7 +152,8 @@ class Model(network.Network):
         if self._step is None or self._step[0] != place:
             strands = 2 if settings.both_strands else 1
             self._step = place, cpu_step.Step(self, strands=strands, dropout=any(self.dropouts))
-        return torch.from_numpy(self._step[1].add_gradients(inputs, targets.numpy(), loss.with_gradient))
+        mix = None if self.mix is None else self.mix.numpy()
+        return torch.from_numpy(self._step[1].add_gradients(inputs, targets.numpy(), loss.with_gradient, mix))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out, of what a copy gets, the arrays that are this network's memory."""
@@ -177,8 +180,11 @@ class Model(network.Network):
             weights += [self.hidden_bias[members], self.hidden_weight[members]]
         if not self.training and features.device.type != "mps":  # Apple's GPUs have no double precision
             features, weights = features.double(), [weight.double() for weight in weights]
-        elif self.training and any(self.dropouts):
-            features = features * self.keep(features.shape[1], 1, features.shape[3])
+        elif self.training:
+            if self.mix is not None:
+                features = mixed(features, self.mix, 1)
+            if any(self.dropouts):
+                features = features * self.keep(features.shape[1], 1, features.shape[3])
         m, n, strands, _ = features.shape
         x = features.reshape(m, n * strands, -1)
         if self.settings.hidden:
