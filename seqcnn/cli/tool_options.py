@@ -52,7 +52,7 @@ def tools() -> Callable[[F], F]:
         options.option(
             "--loss",
             type=click.Choice(["cross-entropy", "hinge"]),
-            help="What is made small, for classes. After hinge, scores are scaled to log-odds on the validation examples.",
+            help="What is made small, for classes. Scores of hinge are scaled to log-odds afterwards.",
             show_default="cross-entropy",
         ),
         options.option(

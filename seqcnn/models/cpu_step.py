@@ -67,9 +67,7 @@ class Step:
             self.hidden_bias, self.grad_hidden_bias = _pair(layer[1])
 
     @np.errstate(over="ignore", invalid="ignore")  # a loss that is not finite is for the fit to report
-    def add_gradients(
-        self, windows: Windows, targets: Array, loss: LossAndGradient, mix: Array | None = None
-    ) -> Array:
+    def add_gradients(self, windows: Windows, targets: Array, loss: LossAndGradient, mix: Array | None = None) -> Array:
         """Add the gradient of each member's loss to its parameters' gradients.
 
         Parameters

@@ -129,9 +129,7 @@ class Resident(InMemory):
             for inputs in self.network.prepare(codes, lengths, len(own)):
                 yield Batch(part, inputs, self.targets.index_select(0, at), weights)
 
-    def changed_at(
-        self, codes: Tensor, lengths: Tensor | None, at: Tensor, epoch: int
-    ) -> tuple[Tensor, Tensor | None]:
+    def changed_at(self, codes: Tensor, lengths: Tensor | None, at: Tensor, epoch: int) -> tuple[Tensor, Tensor | None]:
         """Do what :meth:`changed` does, for rows that are on the device."""
         if not self.augmentation:
             return codes, lengths

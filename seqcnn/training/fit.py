@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,70 +14,15 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import TrainingError
 from seqcnn.models.network import Network
-from seqcnn.training.augmentation import Augmentation
-from seqcnn.training.averaging import Average, Averaging
+from seqcnn.training.averaging import Average
 from seqcnn.training.feeds import create_feed
 from seqcnn.training.history import Best, Epoch, History, StepLosses
 from seqcnn.training.metrics import validation_score
 from seqcnn.training.objectives import Objective, losses
-from seqcnn.training.optimiser import Rates, create
+from seqcnn.training.optimiser import create
 from seqcnn.training.parallel import member_scores
+from seqcnn.training.plan import Plan as Plan  # which modules take from here
 from seqcnn.training.step import create_step
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    task : str
-        See :data:`seqcnn.models.tasks.TASKS`.
-    epochs : int
-    batch_size : int
-    optimiser : {"adamw", "sgd"}
-    schedule : {"one-cycle", "cosine", "step", "constant"}
-    rates : sequence of Rates
-        One a member.
-    patience : int
-        Epochs without a better validation score after which a member is done; 0 for never.
-    resample : bool
-        Shuffle the dinucleotide negatives afresh every epoch.
-    seed : int
-        Of the order of examples and of the shuffles; weights and dropout have the members' own.
-    decay_from : int
-        First step with weight decay.
-    bears_loss : bool
-        A member that leaves the numbers is given up, and the others go on, until all are lost; else it is an error.
-    checks : tuple of int, optional
-        Epochs after which the validation examples are scored; None for all.
-    augmentation : Augmentation, optional
-        What training sequences are changed by.
-    mixup : float, optional
-        Alpha of mixup, see :func:`seqcnn.training.mixup.shares`.
-    loss : {"cross-entropy", "hinge"}, optional
-        None for the task's own.
-    averaging : Averaging, optional
-        What is judged and kept is an average of weights.
-    """
-
-    task: str
-    epochs: int
-    batch_size: int
-    optimiser: str
-    schedule: str
-    rates: Sequence[Rates]
-    patience: int
-    resample: bool
-    seed: int
-    decay_from: int = 0
-    bears_loss: bool = False
-    checks: tuple[int, ...] | None = None
-    augmentation: Augmentation | None = None
-    mixup: float | None = None
-    loss: str | None = None
-    averaging: Averaging | None = None
-
 
 Watcher = Callable[[int, int, Tensor], None]
 """Called with (examples done in this epoch, examples in an epoch, the members' losses)."""
@@ -275,7 +219,12 @@ class Fit:
         targets, weights = self.valid.targets, self.valid.weights
         counted = None if weights is None else torch.from_numpy(weights)
         loss = losses(
-            self.plan.task, torch.from_numpy(scores), torch.from_numpy(targets), weight, weights=counted, loss=self.plan.loss
+            self.plan.task,
+            torch.from_numpy(scores),
+            torch.from_numpy(targets),
+            weight,
+            weights=counted,
+            loss=self.plan.loss,
         ).tolist()
         if self.plan.task == "multiclass" and weight is not None and self.plan.loss != "hinge":
             scores = scores - weight.log().numpy()  # as the finished network gives them, see `unbalance`

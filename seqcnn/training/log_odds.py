@@ -100,9 +100,7 @@ def fit_two(margins: Values, truth: NDArray[Any], weights: NDArray[Any] | None =
     return float(factor), float(shift)
 
 
-def fit_classes(
-    margins: Values, truth: NDArray[np.intp], weights: NDArray[Any] | None = None
-) -> tuple[float, Values]:
+def fit_classes(margins: Values, truth: NDArray[np.intp], weights: NDArray[Any] | None = None) -> tuple[float, Values]:
     """Return a factor, and the shift of each class, by which the softmax of margins is the classes' probabilities.
 
     Parameters

@@ -217,9 +217,7 @@ class OnDevice(Step):
         return self.whole.problem or self.gather.problem or self.finish.problem
 
 
-def add_gradients(
-    network: Network, inputs: Any, targets: Tensor, objective: Objective, mix: Tensor | None
-) -> Tensor:
+def add_gradients(network: Network, inputs: Any, targets: Tensor, objective: Objective, mix: Tensor | None) -> Tensor:
     """Add the gradient of a batch, of mixtures if shares are given; return each member's loss."""
     if mix is None:
         return network.add_gradients(inputs, targets, objective)

@@ -80,7 +80,10 @@ def test_from_a_file(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
 
 def test_streamed(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
     """All at once, from an encoded dataset on disk, with folds' own fits and a deep network."""
-    data, every = tmp_path / "d.h5", [word for name in ("shift", "mutate_rate", "mixup", "loss") for word in TOOLS[name]]
+    data, every = (
+        tmp_path / "d.h5",
+        [word for name in ("shift", "mutate_rate", "mixup", "loss") for word in TOOLS[name]],
+    )
     assert shell("encode", inputs.table, "-o", data).code == 0
     for words in (["--stream"], ["--in-memory"]):
         done = shell("train", data, *QUICK, *every, *TOOLS["ema_decay"], *words, "-o", tmp_path / words[0])

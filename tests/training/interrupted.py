@@ -71,7 +71,9 @@ KINDS = {
         {"dropout": 0.2}, {"augmentation": Augmentation(4, True, 0.1, 3), "resample": True}, ragged=True
     ),
     "mixup": Kind({"dropout": 0.2}, {"mixup": 0.4}, weighted=True, missing=True),
-    "mixup, mean pooling, unequal lengths": Kind({"pooling": "max-average"}, {"mixup": 0.4, "batch_size": 9}, ragged=True),
+    "mixup, mean pooling, unequal lengths": Kind(
+        {"pooling": "max-average"}, {"mixup": 0.4, "batch_size": 9}, ragged=True
+    ),
     "hinge loss": Kind({}, {"loss": "hinge"}),
     "hinge loss, classes": Kind({"n_targets": 3}, {"task": "multiclass", "loss": "hinge", "mixup": 0.4}),
     "average of steps": Kind({"dropout": 0.2}, {"averaging": Averaging("ema", 0.9)}),

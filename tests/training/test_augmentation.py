@@ -21,7 +21,7 @@ from seqcnn.training.feed import InMemory
 from seqcnn.training.feed_device import Resident
 from seqcnn.training.feed_disk import FromDisk
 from tests.training.test_feed_disk import make_feed
-from tests.training.test_feed_disk import small_blocks as small_blocks  # noqa: PLC0414
+from tests.training.test_feed_disk import small_blocks as small_blocks
 from tests.training.test_fit import make, simulate
 
 CPU = torch.device("cpu")

@@ -48,7 +48,9 @@ def test_the_average_of_epochs() -> None:
     torch.testing.assert_close(average.weights, torch.full((3,), 8.5))  # of 7, 8, 9, 10
 
 
-@pytest.mark.parametrize(("start", "epochs", "first"), [(0.75, 4, 4), (0.75, 60, 46), (0.0, 9, 1), (0.99, 3, 3), (0.9, 1, 1)])
+@pytest.mark.parametrize(
+    ("start", "epochs", "first"), [(0.75, 4, 4), (0.75, 60, 46), (0.0, 9, 1), (0.99, 3, 3), (0.9, 1, 1)]
+)
 def test_the_first_epoch_that_is_averaged(start: float, epochs: int, first: int) -> None:
     assert Averaging("swa", start=start).first_epoch(epochs) == first
 

@@ -170,7 +170,9 @@ def test_a_feed_gives_each_row_its_share() -> None:
         assert batch.mix is not None
         assert np.array_equal(batch.mix.numpy(), next(shares(0.5, 7, 2, 3, number))[: len(batch.rows)])
     again = [batch.mix for batch in feed.batches(3, skip=4)]
-    assert all(torch.equal(a, b.mix) for a, b in zip(again, batches[4:], strict=True) if a is not None and b.mix is not None)
+    assert all(
+        torch.equal(a, b.mix) for a, b in zip(again, batches[4:], strict=True) if a is not None and b.mix is not None
+    )
     assert all(batch.mix is None for batch in InMemory(examples, make([1]), 7, resample=False, seed=2).batches(1))
 
 
