@@ -281,7 +281,7 @@ class Model(network.Network):
         if not self.training or self.mix is None:
             return x
         strands = 2 if self._reads_twice else 1
-        return mixed(x.unflatten(1, (strands, -1)), self.mix, 2).flatten(1, 2)
+        return mixed(x.reshape(len(x), strands, -1, x.shape[2]), self.mix, 2).flatten(1, 2)
 
     def _dropped(self, x: Tensor) -> Tensor:
         """Leave out some features while training, the same ones on both strands."""

@@ -30,4 +30,5 @@ def mixed(x: Rows, mix: Rows, axis: int) -> Rows:
     As partners have one share, the gradient by `x` is the mixture of that by the result.
     """
     of_partner = (1 - mix).reshape(-1, *[1] * (x.ndim - 1 - axis))
-    return x + of_partner * (swapped(x, axis) - x)
+    result: Rows = x + of_partner * (swapped(x, axis) - x)
+    return result
