@@ -37,7 +37,7 @@ def as_device(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, {}),
         ({}, {"augmentation": Augmentation(4, True, 0.1, 3), "mixup": 0.4, "averaging": Averaging("ema", 0.9)}),
-        ({}, {"loss": "hinge", "averaging": Averaging("swa", start=0.4)}),
+        ({}, {"loss": "hinge", "averaging": Averaging("swa", start=0.4), "optimiser": "sgd"}),
         ({"hidden": 0}, {"task": "regression", "decay_from": 9}),
         ({"pooling": "max-average"}, {"optimiser": "sgd", "schedule": "constant", "decay_from": 7}),
     ],
