@@ -20,6 +20,8 @@ _PLACE: Final = -0x61C8864680B583EB
 _MIX: Final = (30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)
 """Shifts and factors of SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195)."""
 _HALF: Final = (1 << 32) - 1
+N_BASES: Final = N_CODE + 1
+"""Bases and N: what a code says beyond these, a multiple of it, moves with the base and stays what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,18 @@ class Augmentation:
         turned = (of_strand < 0)[:, None]
         at = torch.where(turned, sizes - 1 - at, at).clamp_(0, codes.shape[1] - 1)
         taken = codes.gather(1, at)
-        return torch.where(turned & (taken != N_CODE), 3 - taken, taken).masked_fill_(outside, N_CODE)
+        base = taken % N_BASES
+        other = taken + 3 - 2 * base
+        return torch.where(turned & (base != N_CODE), other, taken).masked_fill_(outside, N_CODE)
 
     def _mutated(self, codes: Tensor, place: Tensor, key: Tensor) -> Tensor:
         """Return sequences with some bases replaced."""
         drawn = _mixed(key[:, None] + place * _PLACE)
         limit = min(int(self.mutate_rate * 2.0**64), (1 << 64) - 1) - (1 << 63)
         by = 1 + ((((drawn ^ (drawn >> 31)) & _HALF) * 3) >> 32)
-        return torch.where((drawn < limit) & (codes != N_CODE), ((codes + by) % 4).to(codes.dtype), codes)
+        base = codes % N_BASES
+        other = (codes - base + (base + by) % 4).to(codes.dtype)
+        return torch.where((drawn < limit) & (base != N_CODE), other, codes)
 
 
 def _random(ids: Tensor, seed: int, epoch: int, tool: int) -> Tensor:

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from tests.cli.conftest import SMALL, Inputs, Result, Shell
+from tests.cli.test_train_resumed import stop
 
 QUICK = [*SMALL, "--batch-size", 16]
 TOOLS = {
@@ -140,3 +141,19 @@ def test_calibration_searches_them(shell: Shell, inputs: Inputs, tmp_path: Path)
     }.items():
         done = shell("calibrate", inputs.table, *words, "-o", tmp_path / "wrong")
         assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_gone_on_with_all_at_once(
+    shell: Shell, inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [word for name in TOOLS if name not in ("swa_start", "weight_averaging") for word in TOOLS[name]]
+    words = ["train", inputs.table, "--strands", "one", *QUICK, *every, "--epochs", 3, "--checkpoint-seconds", 1e-6]
+    assert shell(*words, "-o", tmp_path / "whole").code == 0
+    assert "in epoch 2 of 3, after batch 2 of" in stop(shell, monkeypatch, [*words, "-o", tmp_path / "run"], 7)
+    done = shell(*words, "-o", tmp_path / "run", "--resume")
+    assert done.code == 0, done.err
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+    other = [*words[:-2], "--shift", 6, "-o", tmp_path / "other"]
+    stop(shell, monkeypatch, [*words, "-o", tmp_path / "other"], 4)
+    done = shell(*other, "--resume")
+    assert (done.code, "shift was 5, is 6" in done.err) == (2, True), done.err

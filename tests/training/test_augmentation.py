@@ -173,3 +173,21 @@ def test_labels_stay_with_their_sequences() -> None:
     feed = InMemory(examples, make([1]), 8, resample=False, seed=1, augmentation=EVERYTHING)
     for batch in feed.batches(1):
         assert np.array_equal(batch.targets.numpy(), examples.targets[batch.rows])
+
+
+def test_what_a_code_says_beyond_its_base_goes_with_it() -> None:
+    """As with structural contexts: multiples of 5 are moved with the bases, and not changed."""
+    rows, beyond = draw([20, 13, 17]), np.random.default_rng(1).integers(0, 7, (3, 20)).astype(np.uint8)
+    above = [row + 5 * other[: len(row)] for row, other in zip(rows, beyond, strict=True)]
+    moves, mutates = Augmentation(4, True), Augmentation(mutate_rate=0.3)
+    for how in (moves, mutates):
+        plain, full = change(how, rows), change(how, above)
+        for one, other in zip(plain, full, strict=True):
+            assert np.array_equal(one, other % 5)
+    for full, before in zip(change(mutates, above), above, strict=True):
+        assert np.array_equal(full // 5, before // 5)
+    for full, before in zip(change(moves, above), above, strict=True):
+        assert set(zip((full // 5).tolist(), (full % 5 == 4).tolist(), strict=True)) <= {
+            *zip((before // 5).tolist(), (before % 5 == 4).tolist(), strict=True),
+            (0, True),
+        }
