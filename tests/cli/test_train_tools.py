@@ -10,6 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from seqcnn.cli import trials_table
+from seqcnn.training import judging
 from tests.cli.conftest import SMALL, Inputs, Result, Shell
 from tests.cli.test_train_resumed import stop
 
@@ -25,6 +27,12 @@ TOOLS = {
     "ema_decay": ["--weight-averaging", "ema", "--ema-decay", 0.5],
     "swa_start": ["--weight-averaging", "swa", "--swa-start", 0.2],
 }
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare intervals, which take longer than training here."""
+    monkeypatch.setattr(judging, "N_BOOTSTRAP", 50)
 
 
 def weights(folder: Path) -> bytes:
@@ -121,7 +129,10 @@ def test_the_task_is_found_before_the_loss_is_refused(shell: Shell, inputs: Inpu
     assert (done.code, "the task is regression; leave it out" in done.err) == (2, True), done.err
 
 
-def test_calibration_searches_them(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
+def test_calibration_searches_them(
+    shell: Shell, inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials_table, "draw_trials", lambda trials, space, metric, path: path.write_text(metric))
     words = ["--trials", 2, "--folds", 2, "--trial-epochs", 1, "--restarts", 1, "--epochs", 1, "--hidden", 4]
     search = ["--search", "mixup=0,0.4", "--search", "shift=0..5", "--loss", "hinge", "--weight-averaging", "ema"]
     small = ["--n-filters", 4, "--kernel-size", 9, "--threads", 1, "--batch-size", 16]

@@ -63,11 +63,11 @@ def test_a_shifted_sequence_is_the_same_bases_moved(lengths: list[int], shift: i
 def test_every_shift_is_as_likely() -> None:
     row = np.arange(20, dtype=np.uint8) % 4
     row[0] = 3  # so that no two shifts look alike
-    found = change(Augmentation(3), [row] * 7000)
+    found = change(Augmentation(3), [row] * 3500)
     counts = [sum(np.array_equal(each, moved(row, by)) for each in found) for by in range(-3, 4)]
-    assert sum(counts) == 7000
-    assert min(counts) > 850
-    assert max(counts) < 1150
+    assert sum(counts) == 3500
+    assert min(counts) > 400
+    assert max(counts) < 600
 
 
 @settings(deadline=None, max_examples=30)
@@ -80,11 +80,11 @@ def test_every_other_sequence_is_turned(lengths: list[int], seed: int) -> None:
 
 def test_half_of_the_sequences_are_turned() -> None:
     row = np.array([0, 1, 1, 2], dtype=np.uint8)
-    turned = [not np.array_equal(each, row) for each in change(Augmentation(reverse_complement=True), [row] * 4000)]
-    assert 0.46 < np.mean(turned) < 0.54
-    shifted = change(Augmentation(2), [np.arange(9, dtype=np.uint8) % 4] * 4000)
+    turned = [not np.array_equal(each, row) for each in change(Augmentation(reverse_complement=True), [row] * 2000)]
+    assert 0.45 < np.mean(turned) < 0.55
+    shifted = change(Augmentation(2), [np.arange(9, dtype=np.uint8) % 4] * 2000)
     to_the_right = np.array([each[0] == 4 for each in shifted])
-    assert abs(np.corrcoef(to_the_right, turned)[0, 1]) < 0.06  # each draw by itself
+    assert abs(np.corrcoef(to_the_right, turned)[0, 1]) < 0.08  # each draw by itself
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.2, 0.75])

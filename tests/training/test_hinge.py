@@ -101,7 +101,7 @@ def test_several_classes_as_two() -> None:
 
 def test_probabilities_of_a_trained_model_fit_the_classes() -> None:
     """Unequal classes; what is said with which probability is true in that share."""
-    examples = sites(300, n_negatives=1200)
+    examples = sites(150, n_negatives=600)
     trained = train_on(examples, loss="hinge", members=2, **SMALL)
     scores = member_scores(trained.model.network, examples.sequences)
     assert examples.targets is not None
