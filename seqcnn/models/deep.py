@@ -193,6 +193,22 @@ class Model(network.Network):
             lengths = None if lengths is None else torch.cat([lengths, lengths])
         return self._combined(self.score_strands(one_hot(codes), lengths))
 
+    def strand_features(self, inputs: Inputs, layer: str) -> tuple[Tensor, Tensor]:
+        """Do as the base class says: what is pooled over the sequence, or the units before the output."""
+        codes, lengths = inputs
+        if self._reads_twice:
+            codes = torch.cat([codes, other_strand(codes, lengths)])
+            lengths = None if lengths is None else torch.cat([lengths, lengths])
+        pooled = self.readout(self.body(self.detect(one_hot(codes), lengths)))
+        last = pooled
+        for dense in self.hidden:
+            last = dense(last)
+        scores = torch.baddbmm(self.output_bias[:, None], last, self.output_weight)
+        found = (pooled if layer == "pooled" else last, scores)
+        strands = 2 if self._reads_twice else 1
+        features, scores = (torch.stack(each.chunk(strands, dim=1), dim=2) for each in found)
+        return features, scores
+
     def score_one_hot(self, x: Tensor) -> Tensor:
         """Score one-hot sequences of one length, shape (n, 4, length); return (n_members, n, n_targets)."""
         scores = self.score_strands(x, None)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from seqcnn.errors import UsageError
 from seqcnn.models import window_rule
 from seqcnn.models.detectors import Detectors
 from seqcnn.models.dropout import DeviceFactors, host_factors
@@ -203,6 +204,27 @@ class Network(nn.Module, ABC):
         parts = [self(inputs) for inputs in self.prepare(*tensors, len(sequences))]
         scores: NDArray[np.float32] = torch.cat(parts, dim=1).cpu().numpy()
         return scores
+
+    def strand_features(self, inputs: Any, layer: str) -> tuple[Tensor, Tensor]:
+        """Return what a layer is given of each strand, and the strand's scores, for an input of :meth:`forward`.
+
+        Parameters
+        ----------
+        inputs : object
+        layer : str
+            One of :data:`seqcnn.models.embedding.LAYERS`.
+
+        Returns
+        -------
+        features : Tensor, shape (n_members, n, n_strands, n_features)
+        scores : Tensor, shape (n_members, n, n_strands, n_targets)
+
+        Raises
+        ------
+        UsageError
+            If the architecture has no such features.
+        """
+        raise UsageError("this architecture has no features of whole sequences")
 
     def score_windows(
         self, codes: NDArray[np.uint8], starts: NDArray[np.intp], length: int, *, exact: bool = True

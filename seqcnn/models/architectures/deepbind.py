@@ -193,6 +193,18 @@ class Model(network.Network):
         best = torch.maximum(scores[:, :, 0], scores[:, :, 1]) if strands == 2 else scores[:, :, 0]
         return best.to(self.output_bias.dtype)
 
+    def strand_features(self, inputs: Inputs, layer: str) -> tuple[Tensor, Tensor]:
+        """Do as the base class says: the pooled activations of the detectors, or the hidden units if there are such."""
+        pooled = self._pool(inputs)
+        m, n, strands, _ = pooled.shape
+        kind = pooled.dtype if pooled.device.type == "mps" else torch.float64
+        last = pooled.to(kind).reshape(m, n * strands, -1)
+        if self.settings.hidden:
+            last = torch.baddbmm(self.hidden_bias.to(kind), last, self.hidden_weight.to(kind)).relu_()
+        scores = torch.baddbmm(self.output_bias.to(kind)[:, None], last, self.output_weight.to(kind))
+        features = pooled if layer == "pooled" else last.view(m, n, strands, -1)
+        return features, scores.view(m, n, strands, -1)
+
     def score(self, sequences: Ragged) -> NDArray[np.float32]:
         """Do as the base class says; on the CPU, with maximum pooling, in a faster way."""
         if not self.on_cpu or self.settings.pooling != "max":
