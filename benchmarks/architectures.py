@@ -37,7 +37,6 @@ SEQCNN = sys.executable, "-m", "seqcnn"
 ARCHITECTURES = "deepbind", "basset", "vgg", "inception", "resnet", "dilated", "danq"
 
 PUBLISHED = {
-    "GUE-2": ".825 Caduceus",
     "EP300": ".991 FastSK",
     "RAD21": ".976 gkm-SVM",
     "NFE2": ".993 LS-GKM",
