@@ -94,8 +94,8 @@ class Activations:
         at_once = SLICE // self.n_strands
         parts = [filters[left : left + at_once] for left in range(0, self.width, at_once)]
         both = [torch.cat([part, part.flip(1, 2)]) if self.n_strands == 2 else part for part in parts]
-        on_cpu = self._device.type == "cpu"
-        self._parts = [build_table(part, LONG_WORD) if on_cpu else part for part in both]
+        self._by_table = self._device.type == "cpu" and filters.shape[1] == 4
+        self._parts = [build_table(part, LONG_WORD) if self._by_table else part for part in both]
 
     def best(self, sequences: Ragged) -> Best:
         """Find the best windows; no sequence may be empty."""
@@ -146,7 +146,7 @@ class Activations:
     def _largest(self, sequences: Ragged) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Yield for some filters at a time scores and positions of the best windows, (n, n_strands, filters)."""
         codes, lengths = to_tensors(sequences, self._device)
-        if self._device.type != "cpu":
+        if not self._by_table:
             for filters in self._parts:
                 highest, where = convolve(filters, codes, lengths).max(2)
                 yield self._by_strand(highest.cpu().numpy()), self._by_strand(where.cpu().numpy())
@@ -161,10 +161,10 @@ class Activations:
         """Yield the windows above the levels, for some filters and sequences at a time."""
         codes, lengths = to_tensors(sequences, self._device)
         n_windows = sequences.lengths + (self.kernel_size - 1)
-        on_cpu, left = self._device.type == "cpu", 0
-        rows = find_windows(codes, lengths, self.kernel_size, word=LONG_WORD).rows if on_cpu else None
+        left = 0
+        rows = find_windows(codes, lengths, self.kernel_size, word=LONG_WORD).rows if self._by_table else None
         for part in self._parts:
-            width = part.shape[1] if on_cpu else len(part)
+            width = part.shape[1] if self._by_table else len(part)
             columns = slice(left, left + width // self.n_strands)
             limit = torch.from_numpy(level[columns] + self._threshold[columns]).to(self._device)
             blocks = blocks_of(len(codes), codes.shape[1] + self.kernel_size - 1, width)

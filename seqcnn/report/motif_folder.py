@@ -13,7 +13,7 @@ from seqcnn.errors import UsageError
 from seqcnn.formats.motif_files import MOTIF_FORMATS, write_motifs
 from seqcnn.formats.output import atomic_path
 from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
-from seqcnn.report.motif_table import match_lines, motif_lines
+from seqcnn.report.motif_table import match_lines, motif_lines, structure_lines
 
 PICTURE_FORMATS: Final = ("png", "svg", "pdf")
 
@@ -45,10 +45,12 @@ class MotifOutputs:
 
 
 def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs, *, matches: bool) -> list[str]:
-    """Write the table of all motifs, matches, and the files of those that count; return the names of the files."""
+    """Write the tables of motifs, and the files of those that count; return the names of the files."""
     texts = {"motifs.tsv": motif_lines(found)}
     if matches:
         texts["matches.tsv"] = match_lines(found)
+    if any(each.contexts is not None for each in found):
+        texts["structures.tsv"] = structure_lines(found)
     for name, lines in texts.items():
         with atomic_path(folder / name) as path:
             path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -61,12 +63,13 @@ def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutput
 
 def draw_logos(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs) -> Iterator[Path]:
     """Draw the motifs that count into logos/, both strands and a sheet; yield each file once it is there."""
-    drawn = [each.motif for each in found if each.kept][: outputs.n_logos]
+    chosen = [each for each in found if each.kept][: outputs.n_logos]
+    drawn, contexts = [each.motif for each in chosen], [each.contexts for each in chosen]
     if drawn and outputs.logos:
         from seqcnn.report.logos import save_logos
 
         (folder / "logos").mkdir(exist_ok=True)
-        yield from save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos)))
+        yield from save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos)), contexts=contexts)
 
 
 def write_sites(
