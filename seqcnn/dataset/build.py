@@ -154,9 +154,9 @@ def _refuse_idle(reading: ReadOptions, sources: Sequence[Source]) -> None:
 
 def _refuse_structure(sources: Sequence[Source], reading: ReadOptions) -> None:
     """Refuse structures of what is DNA."""
-    if reading.prepare is not None and reading.prepare.assay != "rnacompete":
-        if any(source.structure is not None for source in sources):
-            raise UsageError(f"--prepare {reading.prepare.assay} is for DNA, which has no --structure")
+    structured = any(source.structure is not None for source in sources)
+    if structured and reading.prepare is not None and reading.prepare.assay != "rnacompete":
+        raise UsageError(f"--prepare {reading.prepare.assay} is for DNA, which has no --structure")
 
 
 def _note_weights(sources: Sequence[Source], tally: Tally) -> None:
