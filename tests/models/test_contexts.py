@@ -22,6 +22,7 @@ from seqcnn.models.network import Network
 from seqcnn.models.norm import STATISTICS
 from seqcnn.models.one_hot import one_hot
 from seqcnn.models.predict import member_scores, predict
+from seqcnn.models.scan import find_windows, scan
 from seqcnn.models.scan_convolution import scan_by_convolution
 from seqcnn.sequence.contexts import N_CONTEXTS, bases, contexts, in_context
 from seqcnn.sequence.ragged import Ragged, from_rows
@@ -75,8 +76,9 @@ def test_one_hot() -> None:
     np.testing.assert_allclose(found.sum(1), 2, rtol=1e-6)
 
 
-def test_deepbind_is_as_defined() -> None:
-    network, codes = make("deepbind", pooling="max-average"), rows([9, 20, 14], unknown=True)
+@pytest.mark.parametrize("pooling", ["max", "max-average"])
+def test_deepbind_is_as_defined(pooling: str) -> None:
+    network, codes = make("deepbind", pooling=pooling), rows([9, 20, 14], unknown=True)
     scores = member_scores(network, codes)
     k = network.settings.kernel_size
     weights = {name: values.detach() for name, values in network.named_parameters()}
@@ -85,20 +87,27 @@ def test_deepbind_is_as_defined() -> None:
             ends = np.full(k - 1, 4, np.uint8)  # an N whose context is not known
             x = torch.from_numpy(plain_one_hot(np.concatenate([ends, row, ends])))
             active = functional.relu(functional.conv1d(x[None], weights["filters"][m], -weights["threshold"][m]))[0]
-            features = torch.cat([active.amax(1), active.mean(1)])
+            features = torch.cat([active.amax(1), active.mean(1)] if pooling != "max" else [active.amax(1)])
             hidden = functional.relu(features @ weights["hidden_weight"][m] + weights["hidden_bias"][m, 0])
             wanted = hidden @ weights["output_weight"][m] + weights["output_bias"][m]
             np.testing.assert_allclose(scores[m, i], wanted.numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_gradient_of_the_scan() -> None:
+@pytest.mark.parametrize("way", ["convolution", 3, 4])
+def test_gradient_of_the_scan(way: str | int) -> None:
     codes = torch.from_numpy(rows([30] * 5, unknown=True).data.reshape(5, 30))
     filters = torch.randn(6, 4 + N_CONTEXTS, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
     weights = torch.randn(5, 6, generator=torch.Generator().manual_seed(1))
-    (scan_by_convolution(filters, codes) * weights).sum().backward()
+    if isinstance(way, int):
+        pooled = scan(filters, find_windows(codes, None, 5, word=way, contexts=N_CONTEXTS))
+    else:
+        pooled = scan_by_convolution(filters, codes)
+    (pooled * weights).sum().backward()
     found, filters.grad = filters.grad, None
     x = one_hot(functional.pad(codes, (4, 4), value=4), contexts=N_CONTEXTS)
-    (functional.conv1d(x, filters).amax(2) * weights).sum().backward()
+    wanted = functional.conv1d(x, filters).amax(2)
+    torch.testing.assert_close(pooled, wanted, rtol=1e-5, atol=1e-5)
+    (wanted * weights).sum().backward()
     torch.testing.assert_close(found, filters.grad)
 
 

@@ -39,7 +39,7 @@ OFFSETS_PER_BASE: Final = 30
 """Offsets of detectors whose scan takes as long as all windows that begin at one base of a run: see `score_windows`."""
 
 Inputs = Windows | tuple[Tensor, Tensor | None]
-"""Table rows of windows (CPU), or codes and lengths (GPU, and wherever contexts are read)."""
+"""Table rows of windows (CPU), or codes and lengths (GPU)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,11 @@ class Model(network.Network):
         self.output_bias.zero_()
 
     def prepare(self, codes: Tensor, lengths: Tensor | None, batch_size: int) -> Iterator[Inputs]:
-        """Find the windows once for many batches where a table is read; else pass the codes on."""
-        if self._by_table:
+        """Find the windows once for many batches on the CPU; on a GPU pass the codes on."""
+        if self.on_cpu:
             kernel_size = self.settings.kernel_size
             word = choose_word(batch_size, codes.shape[1], kernel_size) if self.training else LONG_WORD
-            yield from window_batches(codes, lengths, kernel_size, batch_size, word)
+            yield from window_batches(codes, lengths, kernel_size, batch_size, word, self.settings.contexts)
         else:
             for start in range(0, len(codes), batch_size):
                 part = slice(start, start + batch_size)
@@ -134,11 +134,11 @@ class Model(network.Network):
     @property
     def threads_itself(self) -> bool:
         """On the CPU, with maximum pooling."""
-        return self._by_table and self.settings.pooling == "max"
+        return self._bases_on_cpu and self.settings.pooling == "max"
 
     @property
-    def _by_table(self) -> bool:
-        """Whether windows are scored by table look-up: the fastest way on a CPU, for bases alone."""
+    def _bases_on_cpu(self) -> bool:
+        """Whether the fastest ways, which are for bases alone, can be taken."""
         return self.on_cpu and not self.settings.contexts
 
     def hidden_layer(self) -> tuple[nn.Parameter, nn.Parameter] | None:
@@ -148,7 +148,7 @@ class Model(network.Network):
     def add_gradients(self, inputs: Inputs, targets: Tensor, loss: network.Loss) -> Tensor:
         """Do as the base class says; on the CPU, with maximum pooling, in a faster way."""
         settings = self.settings
-        fast, gradient = self.training and settings.pooling == "max", self.filters.grad
+        fast, gradient = self.training and self.threads_itself, self.filters.grad
         if not fast or gradient is None or not isinstance(inputs, Windows):
             return super().add_gradients(inputs, targets, loss)
         place = (self.filters.data_ptr(), gradient.data_ptr())
@@ -194,7 +194,7 @@ class Model(network.Network):
 
     def score(self, sequences: Ragged) -> NDArray[np.float32]:
         """Do as the base class says; on the CPU, with maximum pooling, in a faster way."""
-        if not self._by_table or self.settings.pooling != "max":
+        if not self._bases_on_cpu or self.settings.pooling != "max":
             return super().score(sequences)
         filters, threshold = self._strands()
         version = run_pooling.version(self)
@@ -261,7 +261,7 @@ class Model(network.Network):
         settings = self.settings
         k, n = settings.kernel_size, len(starts)
         far_apart = not exact and n > 0 and starts[-1] - starts[0] > ((length + k) / OFFSETS_PER_BASE + 1) * n
-        if not self._by_table or length < k or far_apart:
+        if not self._bases_on_cpu or length < k or far_apart:
             return super().score_windows(codes, starts, length)
         with run_pooling.LOCK:  # the first of several threads makes it for all
             pooling = self._pooling
