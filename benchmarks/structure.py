@@ -4,7 +4,7 @@
 
 FOLDER holds {pum2,srsf1}.{train,test}.{positive,negative}.fasta.gz of pysster (Budach and Marsico 2018,
 doi:10.1093/bioinformatics/bty222): 200 nt around sites of either protein, and around positions without. Both models of
-a seed see the same examples in the same order; folding takes about 15 ms a sequence, once. GraphProt (Maticzka et al.
+a seed see the same examples in the same order; folding takes about 40 ms a sequence, once. GraphProt (Maticzka et al.
 2014, doi:10.1186/gb-2014-15-1-r17), which reads structures too, was run on these files: its AUROC stands beside. Needs
 ViennaRNA.
 """
