@@ -48,8 +48,9 @@ class Detectors:
 
     Parameters
     ----------
-    filters : Tensor, shape (n_members, n_filters, 4, k)
-        Rows A C G T/U; whatever scales the scores before they are rectified is in them.
+    filters : Tensor, shape (n_members, n_filters, n_channels, k)
+        Rows A C G T/U, then structural contexts if the network reads such; whatever scales the scores before they are
+        rectified is in them.
     threshold : Tensor, shape (n_members, n_filters)
         The activation is the score less this.
     members : tuple of int
@@ -267,7 +268,7 @@ class Network(nn.Module, ABC):
     def detectors(self) -> list[Detectors]:
         """Return the first layer's filters, for each shape there is; none if it is not one of motif filters.
 
-        Here for networks with parameters `filters`, (n_members, n_filters, 4, k), and `threshold`, (n_members,
+        Here for networks with parameters `filters`, (n_members, n_filters, n_channels, k), and `threshold`, (n_members,
         n_filters), which is taken from their scores before they are rectified. Others say their own.
         """
         filters, threshold = getattr(self, "filters", None), getattr(self, "threshold", None)
