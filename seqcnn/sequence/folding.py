@@ -87,7 +87,7 @@ class Folder:
     def __init__(self, folding: Folding, on_folded: Callable[[int], object] | None = None) -> None:
         vienna_version()
         self._folding, self._on_folded = folding, on_folded
-        self._n = folding.processes or len(os.sched_getaffinity(0) if sys.platform == "linux" else [0])
+        self._n = folding.processes or _n_cpus()
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -132,6 +132,11 @@ class Folder:
             yield from self._executor.map(work, texts, chunksize=AT_ONCE)
         except BrokenProcessPool:
             raise SeqcnnError("a process that was folding has been killed, perhaps for want of memory") from None
+
+
+def _n_cpus() -> int:
+    """Return how many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _contexts(sequence: str, span: int | None) -> bytes:
