@@ -61,7 +61,8 @@ def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutput
     files = [f"motifs.{kind}" for kind in dict.fromkeys(outputs.formats)] if kept else []
     for name in files:
         write_motifs(kept, folder / name)
-    remove_former(folder, ["matches.tsv", "structures.tsv", *(f"motifs.{kind}" for kind in MOTIF_FORMATS)], [*texts, *files])
+    former = ["matches.tsv", "structures.tsv", *(f"motifs.{kind}" for kind in MOTIF_FORMATS)]
+    remove_former(folder, former, [*texts, *files])
     return [*texts, *files]
 
 
