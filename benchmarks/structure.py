@@ -85,7 +85,7 @@ def main() -> None:
             print(
                 f"| {protein} | mean | {mean(p for p, _ in pairs):.4f} | {mean(s for _, s in pairs):.4f} "
                 f"| {mean(differences):+.4f}{spread} | GraphProt {GRAPHPROT.get(protein, float('nan')):.4f} "
-                f"| folded in {folded:.0f} s |",
+                f"| {f'folded in {folded:.0f} s' if folded else 'folded before'} |",
                 flush=True,
             )
             commands = [command.replace(temporary, "OUT") for command in commands]
