@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcnn.cli.console import Reporter
+from seqcnn.dataset.folding import Folding
 from seqcnn.dataset.negatives import METHODS, NegativeOptions
 from seqcnn.dataset.prepare_options import COLUMNS, PrepareOptions
 from seqcnn.dataset.sources import ReadOptions, Tally
 from seqcnn.errors import UsageError
 from seqcnn.processes import place
-from seqcnn.sequence.folding import Folding
 
 if TYPE_CHECKING:
     from seqcnn.models.modelfile import Model

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from seqcnn.dataset.folding import Folding
 from seqcnn.dataset.prepare_options import PrepareOptions
-from seqcnn.sequence.folding import Folding
 
 FORMATS: Final = ("auto", "fasta", "fastq", "bed", "table", "h5")
 
@@ -81,7 +81,7 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     on_folded: Callable[[int], object] | None = None
-    """Called with the number of sequences that were folded since, see :mod:`seqcnn.sequence.folding`."""
+    """Called with the number of sequences that were folded since, see :mod:`seqcnn.dataset.folding`."""
 
     def note(self, text: str) -> None:
         """Keep a note, once."""

@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 
 from seqcnn.dataset.examples import Examples
+from seqcnn.dataset.folding import Folder, Folding, vienna_version
 from seqcnn.dataset.reading import ReadOptions, Tally
 from seqcnn.errors import InputError, UsageError
-from seqcnn.sequence.folding import Folder, Folding, vienna_version
 
 METHODS: Final = ("fold", "read")
 

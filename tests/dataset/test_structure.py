@@ -11,6 +11,7 @@ import pytest
 from seqcnn.dataset import structure
 from seqcnn.dataset.duplicates import duplicate_groups
 from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.dataset.folding import Folding
 from seqcnn.dataset.part_rule import PartRule
 from seqcnn.dataset.reading import ReadOptions
 from seqcnn.dataset.relatives import related_groups
@@ -19,7 +20,6 @@ from seqcnn.dataset.store import Dataset, DatasetWriter
 from seqcnn.dataset.stored_rows import read_bare
 from seqcnn.errors import InputError, UsageError
 from seqcnn.sequence.contexts import bases_of, in_context
-from seqcnn.sequence.folding import Folding
 from seqcnn.sequence.ragged import Ragged, from_rows, from_text
 
 READ = {"method": "read"}

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seqcnn.dataset import folding
+from seqcnn.dataset.folding import Folder, Folding, pairs_of
 from seqcnn.errors import SeqcnnError
-from seqcnn.sequence import folding
 from seqcnn.sequence.contexts import bases, contexts, contexts_of_pairs
-from seqcnn.sequence.folding import Folder, Folding, pairs_of
 from seqcnn.sequence.ragged import Ragged, encode_all
 
 RNA = pytest.importorskip("RNA", reason="ViennaRNA is not installed")
