@@ -139,7 +139,7 @@ def test_contexts_count_in_every_architecture(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_substitutions_leave_the_structure(name: str) -> None:
-    network, codes = make(name), rows([25, 18, 25])
+    network, codes = make(name), rows([13, 11])
     found = substitutions(network, codes)
     place = [(i, at) for i, n in enumerate(codes.lengths.tolist()) for at in range(n)]
     sequence, position = np.array(place).T
