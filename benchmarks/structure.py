@@ -1,6 +1,6 @@
 """What RNA structure adds: AUROC of the same training with and without it, on held-out sites, over several seeds.
 
-    python benchmarks/structure.py FOLDER [--proteins pum2,srsf1] [--seeds N] [--threads N] [--options "..."]
+    python benchmarks/structure.py FOLDER [--proteins pum2,srsf1] [--seeds N] [--threads N] [--members M] [--epochs N]
 
 FOLDER holds {pum2,srsf1}.{train,test}.{positive,negative}.fasta.gz of pysster (Budach and Marsico 2018,
 doi:10.1093/bioinformatics/bty222): 200 nt around sites of either protein, and around positions without. Both models of
@@ -53,7 +53,8 @@ def main() -> None:
     parser.add_argument("--proteins", default="pum2,srsf1")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", default="2")
-    parser.add_argument("--options", default="", help="more options of train, for both models")
+    parser.add_argument("--members", help="of train, for both models")
+    parser.add_argument("--epochs", help="of train, for both models")
     parser.add_argument("--encoded", type=Path, help="folder with train.h5 and test.h5 of one protein, as made before")
     given = parser.parse_args()
     print("| data | seed | without | with | difference | seconds without | with |\n|---|---|---|---|---|---|---|")
@@ -70,7 +71,9 @@ def main() -> None:
                 folded += seconds
             pairs = []
             for seed in range(1, given.seeds + 1):
-                options = ["--threads", given.threads, *shlex.split(given.options)]
+                options = ["--threads", given.threads]
+                for name in ("members", "epochs"):
+                    options += [f"--{name}", getattr(given, name)] if getattr(given, name) else []
                 plain, seconds, first = auroc(to, seed, [*options, "--structure", "none"])
                 structured, seconds_with, second = auroc(to, seed, options)
                 pairs.append((plain, structured))
