@@ -105,7 +105,7 @@ class Model(network.Network):
         self.maker = Maker(chosen)
         m, f, paired, norm = chosen.n_members, chosen.n_filters, self.maker.paired, chosen.batch_norm
         detectors = f * (2 if chosen.activation == "maxout" else 1)
-        self.filters = nn.Parameter(torch.empty(m, detectors, 4, chosen.kernel_size))
+        self.filters = nn.Parameter(torch.empty(m, detectors, chosen.n_channels, chosen.kernel_size))
         self.threshold = None if norm else nn.Parameter(torch.zeros(m, detectors))
         self.first_norm = Norm(m, detectors, paired=paired) if norm else None
         self.activation = ACTIVATIONS[chosen.activation]
@@ -191,7 +191,7 @@ class Model(network.Network):
         if self._reads_twice:
             codes = torch.cat([codes, other_strand(codes, lengths)])
             lengths = None if lengths is None else torch.cat([lengths, lengths])
-        return self._combined(self.score_strands(one_hot(codes), lengths))
+        return self._combined(self.score_strands(one_hot(codes, contexts=self.settings.contexts), lengths))
 
     def strand_features(self, inputs: Inputs, layer: str) -> tuple[Tensor, Tensor]:
         """Do as the base class says: what is pooled over the sequence, or the units before the output."""

@@ -276,7 +276,7 @@ class Network(nn.Module, ABC):
     def detectors(self) -> list[Detectors]:
         """Return the first layer's filters, for each shape there is; none if it is not one of motif filters.
 
-        Here for networks with parameters `filters`, (n_members, n_filters, 4, k), and `threshold`, (n_members,
+        Here for networks with parameters `filters`, (n_members, n_filters, n_channels, k), and `threshold`, (n_members,
         n_filters), which is taken from their scores before they are rectified. Others say their own.
         """
         filters, threshold = getattr(self, "filters", None), getattr(self, "threshold", None)

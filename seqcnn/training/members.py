@@ -13,6 +13,7 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.models import architectures
 from seqcnn.models.network import Network, Scale
+from seqcnn.sequence.contexts import N_CONTEXTS
 from seqcnn.training.fit import Fit, Plan, Watcher
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.keeping import Keeper
@@ -108,7 +109,7 @@ def fit_members(
     """
     known = training.training.sketch() if isinstance(training, Streamed) else training
     n_scores = n_scores or _count_scores(task, known, valid)
-    network = _create(options, members, n_scores, both_strands, device)
+    network = _create(options, members, n_scores, both_strands, N_CONTEXTS * training.has_contexts, device)
     scaling = find_scaling(task, known)
     weight = _class_weights(task, scaling.apply(known), n_scores, device) if options.balance else None
     training = training.changed(scaling.apply) if isinstance(training, Streamed) else scaling.apply(training)
@@ -124,7 +125,7 @@ def fit_members(
         schedule=options.schedule,
         rates=[each.rates for each in members],
         patience=options.patience,
-        resample=options.resample,
+        resample=options.resample and not network.settings.contexts,  # shuffles would have to be folded anew
         seed=options.seed,
         decay_from=options.decay_from,
         bears_loss=bears_loss,
@@ -146,7 +147,12 @@ def fit_members(
 
 
 def _create(
-    options: TrainOptions, members: Sequence[Member], n_scores: int, both_strands: bool, device: torch.device
+    options: TrainOptions,
+    members: Sequence[Member],
+    n_scores: int,
+    both_strands: bool,
+    contexts: int,
+    device: torch.device,
 ) -> Network:
     """Return a network of these members with its first weights."""
     network = architectures.create(
@@ -154,6 +160,7 @@ def _create(
         {
             "n_members": len(members),
             "n_targets": n_scores,
+            **({"contexts": contexts} if contexts else {}),
             **options.network_settings(both_strands=both_strands),
         },
     ).to(device)

@@ -110,6 +110,7 @@ and run.json."""
     help="Seconds without a sign of life after which another process's trials are done again (--study).",
 )
 @options.reading()
+@options.structure()
 @options.labels()
 @training_options.splitting(validates=False)
 @training_options.network(members=False, searched=SEARCHED)
