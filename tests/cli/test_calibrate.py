@@ -21,7 +21,8 @@ from seqcnn.training import judging
 from seqcnn.training.search import SPACES
 from tests.cli.conftest import Inputs, Result, Shell
 
-FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "run.json"}
+FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "held_out.tsv"}
+FILES |= {"run.json"}
 OPEN: list[object] = ["--trials", 4, "--trial-epochs", 2, "--epochs", 3, "--best", 2, "--threads", 1]
 """Options that make a calibration quick, and leave the shape to be searched."""
 SMALL: list[object] = [*OPEN, "--trial-filters", 3, "--n-filters", 4, "--kernel-size", 9]

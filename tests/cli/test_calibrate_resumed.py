@@ -24,7 +24,8 @@ WORDS: list[object] = ["--trials", 4, "--trial-epochs", 2, "--epochs", 3, "--tri
 WORDS += ["--kernel-size", 9, "--best", 2, "--threads", 1, "--batch-size", 32, "--seed", 5]
 STEPS = 6 * 2 * 2 + 3 * 3
 """Of the fits, and of the final one."""
-FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "run.json"}
+FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "held_out.tsv"}
+FILES |= {"run.json"}
 
 
 @pytest.fixture(autouse=True)

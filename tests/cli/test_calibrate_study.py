@@ -21,7 +21,8 @@ from tests.cli.conftest import Inputs, Result, Shell
 
 WORDS: list[object] = ["--trials", 5, "--trial-epochs", 2, "--epochs", 3, "--trial-filters", 3, "--n-filters", 4]
 WORDS += ["--kernel-size", 9, "--best", 2, "--threads", 1, "--batch-size", 32, "--folds", 2]
-FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "run.json"}
+FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "held_out.tsv"}
+FILES |= {"run.json"}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from seqcnn.training.presets import PRESETS
 from tests.cli.conftest import PARTS, SMALL, Inputs, Result, Shell
 
-FILES = {"model.safetensors", "history.tsv", "metrics.json", "run.json"}
+FILES = {"model.safetensors", "history.tsv", "metrics.json", "held_out.tsv", "run.json"}
 
 
 class Run:

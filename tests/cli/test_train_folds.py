@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from seqcnn.training import judging
 from tests.cli.conftest import SMALL, Inputs, Result, Shell
 
-FILES = {"model.safetensors", "history.tsv", "metrics.json", "run.json"}
+FILES = {"model.safetensors", "history.tsv", "metrics.json", "held_out.tsv", "run.json"}
 
 
 @pytest.fixture(autouse=True)
