@@ -63,7 +63,10 @@ class Ranked:
     said: Mapping[str, Any] | None = None
 
 
-SHARE = ((0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
+SQUARE: Final = 290.0
+"""Height of plots of shares against shares."""
+
+SHARE: Final = ((0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
 
 
 def interval(value: Mapping[str, Any] | None) -> str:
@@ -76,15 +79,16 @@ def interval(value: Mapping[str, Any] | None) -> str:
     return f"{text} ({value['low']:.3f} to {value['high']:.3f})".replace("-", "−")
 
 
-def roc_and_pr(judged: Sequence[Ranked], *, prevalence: bool = True) -> list[Chart]:
+def roc_and_pr(judged: Sequence[Ranked], *, prevalence: bool = True, bands: bool = True) -> list[Chart]:
     """Draw the ROC and the precision-recall curves; those that are thin come first, and without bands."""
     share = Axis("false positive rate", 0, 1, ticks=SHARE), Axis("true positive rate", 0, 1, ticks=SHARE)
-    roc = Plot(*share, "ROC curve")
-    pr = Plot(Axis("recall", 0, 1, ticks=SHARE), Axis("precision", 0, 1, ticks=SHARE), "precision-recall curve")
+    roc = Plot(*share, "ROC curve", height=SQUARE)
+    of_pr = Axis("recall", 0, 1, ticks=SHARE), Axis("precision", 0, 1, ticks=SHARE)
+    pr = Plot(*of_pr, "precision-recall curve", height=SQUARE)
     roc.line([0, 1], [0, 1], "mark")
     keys: tuple[list[Key], list[Key]] = ([], [])
     for each in sorted(judged, key=lambda ranked: not ranked.thin):
-        found = curves.roc_and_pr(each.truth, each.scores, each.weights, bands=not each.thin)
+        found = curves.roc_and_pr(each.truth, each.scores, each.weights, bands=bands and not each.thin)
         if found is None:
             continue
         style = each.style + " thin" * each.thin
@@ -101,7 +105,7 @@ def roc_and_pr(judged: Sequence[Ranked], *, prevalence: bool = True) -> list[Cha
             pr.level(level)
             pr.text(0.01, level, f"share of positives {level:.2g}", up=4 if level < 0.93 else -12)
     return [
-        Chart("ROC", roc.render(), keys[0][::-1], "Bands are 95 % intervals; the dashed line is chance."),
+        Chart("ROC", roc.render(), keys[0][::-1], f"{'Bands are 95 % intervals; the' if bands else 'The'} dashed line is chance."),
         Chart("Precision and recall", pr.render(), keys[1][::-1], "The dashed line is what chance would reach."),
     ]
 
@@ -126,13 +130,28 @@ def distributions(truth: Array, scores: Array, label: str) -> Chart | None:
     if bins is None:
         return None
     top = max(float(shares.max()) for shares in bins.shares) * 1.08 or 1.0
-    plot = Plot(Axis(label, *bins.edges[[0, -1]].tolist()), _percent("share of each class", top), "scores by class")
+    axes = Axis(label, *bins.edges[[0, -1]].tolist()), _percent("share of each class", top)
+    plot = Plot(*axes, "scores by class", height=SQUARE)
     plot.bars(bins.edges, bins.shares[0], "c7")
     plot.bars(bins.edges, bins.shares[1], "c0")
     if bins.edges[0] < 0 < bins.edges[-1]:
         plot.upright(0.0)
     key = [Key("c0 box", "positives", f"{len(positives):,}"), Key("c7 box", "negatives", f"{len(negatives):,}")]
     return Chart("Scores by class", plot.render(), key, "The further apart, the better; the dashed line is even odds.")
+
+
+def thresholds(truth: Array, scores: Array, label: str) -> Chart:
+    """Draw which share of positives, and of negatives, scores at least so much."""
+    low, high = np.percentile(scores, [0.5, 99.5]).tolist()
+    low, high = (low, high) if low < high else (low - 0.5, high + 0.5)
+    percent = Axis("share at or above the threshold", 0, 1, ticks=[(value, f"{value:.0%}") for value, _ in SHARE])
+    plot = Plot(Axis(f"threshold: {label}", low, high), percent, "positives found and false alarms", height=SQUARE)
+    at = np.linspace(low, high, 201)
+    for values, style in ((scores[truth <= 0.5], "c7"), (scores[truth > 0.5], "c0")):
+        ordered = np.sort(values)
+        plot.line(at, 1 - np.searchsorted(ordered, at, side="left") / max(1, len(ordered)), style)
+    key = [Key("c0", "positives found"), Key("c7", "negatives taken for positives")]
+    return Chart("What a threshold gives", plot.render(), key, "Choose by the false alarms that you can bear.")
 
 
 def _percent(label: str, top: float) -> Axis:
@@ -144,9 +163,8 @@ def calibration(truth: Array, probability: Array, title: str = "Are probabilitie
     found = curves.reliability(truth, probability)
     if found is None:
         return None
-    plot = Plot(
-        Axis("predicted probability", 0, 1, ticks=SHARE), Axis("share that is positive", 0, 1, ticks=SHARE), title
-    )
+    axes = Axis("predicted probability", 0, 1, ticks=SHARE), Axis("share that is positive", 0, 1, ticks=SHARE)
+    plot = Plot(*axes, title, height=SQUARE)
     plot.line([0, 1], [0, 1], "mark")
     plot.whiskers(found.said, found.low, found.high, "c0")
     plot.line(found.said, found.seen, "c0 thin")
@@ -165,7 +183,10 @@ def correlation(truth: Array, predicted: Array, said: Mapping[str, Any], *, coun
         steps = [0, *(10.0**power * factor for power in range(7) for factor in (1, 3))]
         ticks = [(float(np.log1p(step)), number(step)) for step in steps if low <= np.log1p(step) <= high]
     plot = Plot(
-        Axis(f"predicted {label}", low, high, ticks=ticks), Axis("measured", low, high, ticks=ticks), "scatter plot"
+        Axis(f"predicted {label}", low, high, ticks=ticks),
+        Axis("measured", low, high, ticks=ticks),
+        "scatter plot",
+        height=SQUARE,
     )
     if len(truth) <= MOST_DOTS:
         plot.dots(shown[1], shown[0], "c0 faint", 2.0)
@@ -186,7 +207,8 @@ def trend(truth: Array, predicted: Array) -> Chart | None:
     if found is None:
         return None
     low, high = spanning([found.said, found.low, found.high])
-    plot = Plot(Axis("mean prediction", low, high), Axis("mean measured", low, high), "mean measured by prediction")
+    axes = Axis("mean prediction", low, high), Axis("mean measured", low, high)
+    plot = Plot(*axes, "mean measured by prediction", height=SQUARE)
     plot.line([low, high], [low, high], "mark")
     plot.whiskers(found.said, found.low, found.high, "c0")
     plot.line(found.said, found.seen, "c0 thin")
@@ -201,7 +223,8 @@ def values(truth: Array, predicted: Array) -> Chart | None:
     if bins is None:
         return None
     top = max(float(shares.max()) for shares in bins.shares) * 1.08 or 1.0
-    plot = Plot(Axis("value", *bins.edges[[0, -1]].tolist()), _percent("share", top), "distributions")
+    axes = Axis("value", *bins.edges[[0, -1]].tolist()), _percent("share", top)
+    plot = Plot(*axes, "distributions", height=SQUARE)
     plot.bars(bins.edges, bins.shares[0], "c7")
     plot.bars(bins.edges, bins.shares[1], "c0")
     return Chart("Distributions", plot.render(), [Key("c0 box", "predicted"), Key("c7 box", "measured")])
@@ -210,7 +233,7 @@ def values(truth: Array, predicted: Array) -> Chart | None:
 def losses(history: pd.DataFrame, best: Sequence[int]) -> Chart | None:
     """Draw the losses of every network, and their means; the epochs that were kept are marked."""
     everything = [history[name] for name in ("training_loss", "validation_loss") if name in history]
-    plot = _over_epochs(history, "loss", spanning([_usual(each) for each in everything], zero=True))
+    plot = _over_epochs(history, "loss", spanning([usual(each) for each in everything], zero=True))
     key = []
     for name, style, label in (("training_loss", "c7", "training"), ("validation_loss", "c0", "validation")):
         if _draw_networks(plot, history, name, style):
@@ -226,7 +249,7 @@ def validation(history: pd.DataFrame, best: Sequence[int], metric: str) -> Chart
     """Draw the validation score of every network; None if there was no validation."""
     if "validation_score" not in history or not np.isfinite(history["validation_score"]).any():
         return None
-    low, high = spanning([_usual(history["validation_score"])])
+    low, high = spanning([usual(history["validation_score"])])
     plot = _over_epochs(history, f"validation {metric}", (low, min(high, 1.0) if metric.endswith("AUROC") else high))
     _draw_networks(plot, history, "validation_score", "c0")
     _mark_kept(plot, best)
@@ -235,7 +258,7 @@ def validation(history: pd.DataFrame, best: Sequence[int], metric: str) -> Chart
     return Chart("Validation score", plot.render(), [Key("c0", metric)], note)
 
 
-def _usual(column: Any) -> Array:
+def usual(column: Any) -> Array:
     """Return the values but those that an early or lost epoch left far away."""
     numbers: Array = column.to_numpy(np.float64)
     numbers = numbers[np.isfinite(numbers)]
@@ -252,11 +275,15 @@ def _networks(history: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def _over_epochs(history: pd.DataFrame, label: str, ends: tuple[float, float]) -> Plot:
-    last = max(2, int(history["epoch"].max()))
+    return Plot(epochs(max(2, int(history["epoch"].max()))), Axis(label, *ends), label, left=40)
+
+
+def epochs(last: int) -> Axis:
+    """Return an axis from the first epoch to the last."""
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if last / step <= 6)
     ticks = [(float(epoch), f"{epoch:,}") for epoch in [1, *range(step, last + 1, step)] if epoch == 1 or epoch > step / 2]
     ticks = [tick for tick in dict.fromkeys(ticks) if tick[0] == 1 or tick[0] > 1 + last / 20]
-    return Plot(Axis("epoch", 1, last, ticks=ticks), Axis(label, *ends), label, left=40)
+    return Axis("epoch", 1, last, ticks=ticks)
 
 
 def _draw_networks(plot: Plot, history: pd.DataFrame, name: str, style: str) -> bool:
@@ -285,7 +312,7 @@ def trials(table: pd.DataFrame, metric: str) -> list[Chart]:
     folds = [name for name in names if name.startswith("fold_")]
     means = table["mean"].to_numpy(np.float64)
     spread = table[folds].to_numpy(np.float64)
-    low, high = spanning([_usual(table["mean"])], margin=0.08)
+    low, high = spanning([usual(table["mean"])], margin=0.08)
     charts = []
     for name in [name for name in names if name not in folds]:
         column = table[name]

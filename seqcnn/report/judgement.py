@@ -175,6 +175,7 @@ def _of_binary(
     drawn = charts.roc_and_pr(ranked)
     extra = [
         charts.distributions(truth, scores, "score (log-odds)"),
+        charts.thresholds(truth, scores, "score (log-odds)"),
         charts.calibration(truth, respond("binary", scores)),
     ]
     return [*drawn, *(chart for chart in extra if chart is not None)]

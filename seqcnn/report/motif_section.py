@@ -73,6 +73,8 @@ class Motifs:
         Distance at either end of the plots of positions, bp; 0 where positions are not known.
     compared : bool
         Whether they were compared with known motifs.
+    labelled : bool
+        Whether shares of positives and negatives, or AUROC, are known.
     """
 
     folder: str
@@ -81,6 +83,7 @@ class Motifs:
     others: dict[str, int]
     reach: int
     compared: bool
+    labelled: bool
 
 
 def read_found(folder: Path) -> Motifs:
@@ -103,7 +106,8 @@ def read_found(folder: Path) -> Motifs:
     places, reach = _positions(folder / "positions.tsv")
     rows = [_row(line, drawn, places, reach) for line in shown.to_dict("records")]
     compared = (folder / "matches.tsv").is_file()
-    return Motifs(str(folder), rows, len(kept), dict(others), reach, compared)
+    labelled = any(row.in_positives is not None or row.auroc is not None for row in rows)
+    return Motifs(str(folder), rows, len(kept), dict(others), reach, compared, labelled)
 
 
 def _empty(text: tuple[str, ...]) -> dict[str, list[str]]:

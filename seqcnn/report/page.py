@@ -97,11 +97,12 @@ def render_report(
         evaluations=evaluations,
         split=split_table(run),
         details=_details(run),
-        **_shared(),
+        **shared(),
     )
 
 
-def _shared() -> dict[str, Any]:
+def shared() -> dict[str, Any]:
+    """Return what every page has: letters, style, script, version, date."""
     return {
         "letters": definitions(),
         "style": _text("style.css"),

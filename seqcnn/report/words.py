@@ -156,7 +156,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         flat = [each for each in best or [] if each] if isinstance(best, list) else []
         kept = f", kept those of {_range(flat)}" if flat and not isinstance(flat[0], list) else ""
         found.append(("Epochs", f"{epochs}{kept}"))
-    found.append(("Made", f"{str(record.get('started', ''))[:16].replace('T', ' ')} UTC, {duration(record.get('seconds'))}"))
+    found.append(("Made", f"{str(record.get('started', ''))[:16].replace('T', ' ')} UTC"))
     found.append(("With", f"seqcnn {record.get('seqcnn')} on {short(record.get('device') or 'an unknown device', 60)}"))
     return found
 

@@ -3,7 +3,13 @@ for (const box of document.querySelectorAll("[data-sortable]")) {
   const table = box.querySelector("table"), body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells], rows = [...body.rows];
   const search = box.querySelector("input[type=search]"), choice = box.querySelector("select");
-  const count = box.querySelector("output");
+  const count = box.querySelector("output"), more = box.querySelector(".tools button"), few = 15;
+  let all = rows.length <= few + 5;
+  const fold = () => {
+    const here = [...body.rows].filter((row) => !row.hidden);
+    here.forEach((row, i) => row.classList.toggle("rest", !all && i >= few));
+    if (more) more.hidden = all || here.length <= few;
+  };
   const value = (row, i) => {
     const cell = row.cells[i], given = cell.dataset.value;
     if (given === undefined) return cell.textContent.trim().toLowerCase();
@@ -22,10 +28,12 @@ for (const box of document.querySelectorAll("[data-sortable]")) {
       else head.removeAttribute("aria-sort");
     });
     if (choice) choice.value = String(i);
+    fold();
   };
   heads.forEach((head, i) => {
     const button = head.querySelector("button");
     if (!button) return;
+    if (choice) choice.add(new Option(button.textContent, i, false, head.hasAttribute("aria-sort")));
     const numbers = head.dataset.first !== "ascending";
     button.addEventListener("click", () => {
       const now = head.getAttribute("aria-sort");
@@ -45,6 +53,9 @@ for (const box of document.querySelectorAll("[data-sortable]")) {
       shown += !row.hidden;
     }
     count.textContent = words.length ? shown + " of " + rows.length : "";
+    fold();
   });
+  if (more) more.addEventListener("click", () => { all = true; fold(); });
+  fold();
 }
 window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
