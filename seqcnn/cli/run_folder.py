@@ -25,7 +25,9 @@ def write_run(
     held_out: Sequence[HeldOut],
     record: Record,
 ) -> None:
-    """Write model, history, metrics, scores of what was held out and record: what is large, and worth most, first. One of several processes does.
+    """Write model, history, metrics, scores of what was held out and record; the model first, which is worth most.
+
+    One of several processes does.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def judged(run: Run) -> tuple[str, Mapping[str, Any]]:
 
 def _files(run: Run) -> Iterator[Caution]:
     said = {
-        "held_out.tsv": "The scores of the held-out sequences (held_out.tsv) are not in the folder, so that there are no "
+        "held_out.tsv": "The scores of the held-out sequences (held_out.tsv) are not in the folder, so there are no "
         "curves. Train again with this version to have them.",
         "history.tsv": "The course of the training (history.tsv) is not in the folder.",
         "trials.tsv": "The table of trials (trials.tsv) is not in the folder.",
@@ -99,7 +99,7 @@ def _test_part(run: Run) -> Iterator[Caution]:
 
 
 def _chance(run: Run) -> Iterator[Caution]:
-    part, metrics = judged(run)
+    metrics = judged(run)[1]
     weak = []
     for target, values in metrics.items():
         name, level = ("auroc", 0.5) if "auroc" in values else ("pearson", 0.0)
@@ -111,15 +111,15 @@ def _chance(run: Run) -> Iterator[Caution]:
         yield Caution(
             True,
             f"Not surely better than chance{which}",
-            "The 95 % interval reaches what guessing would give. Motifs and mutation maps of such a model mean nothing.",
+            "The 95 % interval reaches what guessing would give. Motifs and maps of such a model mean nothing.",
         )
     best = max((float((values.get("auroc") or {}).get("value") or 0) for values in metrics.values()), default=0)
     if best > 0.99 and run.record.get("negatives") == "dinucleotide":
         yield Caution(
             True,
             "Negatives may be too easy",
-            "They are shuffled sequences, which no genome holds. A nearly perfect figure says little about how the model "
-            "does on genomic sequences (--negatives gc).",
+            "They are shuffled sequences, which no genome holds. A nearly perfect figure says little about how the "
+            "model does on genomic sequences (--negatives gc).",
         )
 
 
@@ -190,7 +190,7 @@ def _probabilities(run: Run) -> Iterator[Caution]:
     if off:
         target, error = max(off, key=lambda pair: pair[1])
         of = f" for {target}" if len(run.target_names) > 1 else ""
-        text = "Take scores as a ranking, not as chances that a site is bound; with as many positives as in training."
+        text = "Use the scores to rank sequences; do not read them as chances of being bound."
         yield Caution(False, f"Probabilities are off by {error:.2f} on average{of}", text)
 
 
@@ -221,10 +221,10 @@ def _data(run: Run) -> Iterator[Caution]:
         if isinstance(n, int) and n and "left out" in name:
             yield Caution(n > 0.1 * read > 0, f"{n:,} {name}", "")
     options = run.record.get("options") or {}
-    if options.get("genome") and not (options.get("test_chroms") or options.get("split_file") or options.get("folds")):
-        if not options.get("split_column") and "test" in run.metrics:
-            text = "Neighbouring regions can be in both parts. Whole chromosomes (--test-chroms) are the stricter test."
-            yield Caution(False, "The test part was drawn at random", text)
+    by_place = any(options.get(name) for name in ("test_chroms", "split_file", "split_column", "folds"))
+    if options.get("genome") and not by_place and "test" in run.metrics:
+        text = "Neighbouring regions can be in both parts. Whole chromosomes (--test-chroms) are the stricter test."
+        yield Caution(False, "The test part was drawn at random", text)
     made = run.record.get("negatives")
     if made and made not in ("none", "given"):
         text = "Figures on other negatives (shuffled, genomic, given) answer other questions: do not compare them."
@@ -235,7 +235,9 @@ def _networks(run: Run) -> Iterator[Caution]:
     for key, what in (("lost_networks", "networks"), ("lost_trials", "trials")):
         lost = run.record.get(key) or []
         if lost:
-            yield Caution(False, f"{len(lost)} {what} left the numbers", "They are left out: the learning rate was too high.")
+            yield Caution(
+                False, f"{len(lost)} {what} left the numbers", "They are left out: the learning rate was too high."
+            )
 
 
 def _filters(motifs: Motifs | None) -> Iterator[Caution]:

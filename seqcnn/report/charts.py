@@ -26,7 +26,7 @@ MOST_DOTS: Final = 1500
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A line of a plot's key: class of the colour, what it is, and its number."""
+    """A line of a plot's key: class of the colour (none for no colour), what it is, and its number."""
 
     style: str
     label: str
@@ -86,7 +86,6 @@ def roc_and_pr(judged: Sequence[Ranked], *, prevalence: bool = True, bands: bool
     of_pr = Axis("recall", 0, 1, ticks=SHARE), Axis("precision", 0, 1, ticks=SHARE)
     pr = Plot(*of_pr, "precision-recall curve", height=SQUARE)
     roc.line([0, 1], [0, 1], "mark")
-    keys: tuple[list[Key], list[Key]] = ([], [])
     for each in sorted(judged, key=lambda ranked: not ranked.thin):
         found = curves.roc_and_pr(each.truth, each.scores, each.weights, bands=bands and not each.thin)
         if found is None:
@@ -96,17 +95,23 @@ def roc_and_pr(judged: Sequence[Ranked], *, prevalence: bool = True, bands: bool
         pr.band(curves.GRID, found[1].low, found[1].high, each.style)
         roc.line(found[0].x, found[0].y, style)
         pr.line(found[1].x, found[1].y, style)
-        if each.label:
-            said = each.said or {}
-            keys[0].append(Key(style, each.label, interval(said.get("auroc"))))
-            keys[1].append(Key(style, each.label, interval(said.get("auprc"))))
     if prevalence:
         for level in _levels([share for each in judged if not each.thin for share in _share(each)]):
             pr.level(level)
             pr.text(0.01, level, f"share of positives {level:.2g}", up=4 if level < 0.93 else -12)
+    of_roc = f"{'Bands are 95 % intervals; the' if bands else 'The'} dashed line is chance."
+    of_pr_curve = "The dashed line is what chance would reach." if prevalence else ""
     return [
-        Chart("ROC", roc.render(), keys[0][::-1], f"{'Bands are 95 % intervals; the' if bands else 'The'} dashed line is chance."),
-        Chart("Precision and recall", pr.render(), keys[1][::-1], "The dashed line is what chance would reach."),
+        Chart("ROC", roc.render(), _keys(judged, "auroc"), of_roc),
+        Chart("Precision and recall", pr.render(), _keys(judged, "auprc"), of_pr_curve),
+    ]
+
+
+def _keys(judged: Sequence[Ranked], metric: str) -> list[Key]:
+    return [
+        Key(each.style + " thin" * each.thin, each.label, interval((each.said or {}).get(metric)))
+        for each in judged
+        if each.label
     ]
 
 
@@ -144,8 +149,9 @@ def thresholds(truth: Array, scores: Array, label: str) -> Chart:
     """Draw which share of positives, and of negatives, scores at least so much."""
     low, high = np.percentile(scores, [0.5, 99.5]).tolist()
     low, high = (low, high) if low < high else (low - 0.5, high + 0.5)
-    percent = Axis("share at or above the threshold", 0, 1, ticks=[(value, f"{value:.0%}") for value, _ in SHARE])
-    plot = Plot(Axis(f"threshold: {label}", low, high), percent, "positives found and false alarms", height=SQUARE)
+    percent = Axis("share at or above the threshold", 0, 1, ticks=[(value, f"{100 * value:g} %") for value, _ in SHARE])
+    axis = Axis(f"threshold: {label}", low, high)
+    plot = Plot(axis, percent, "positives found and false alarms", height=SQUARE, left=40)
     at = np.linspace(low, high, 201)
     for values, style in ((scores[truth <= 0.5], "c7"), (scores[truth > 0.5], "c0")):
         ordered = np.sort(values)
@@ -169,8 +175,10 @@ def calibration(truth: Array, probability: Array, title: str = "Are probabilitie
     plot.whiskers(found.said, found.low, found.high, "c0")
     plot.line(found.said, found.seen, "c0 thin")
     plot.dots(found.said, found.seen, "c0", 3.5)
-    note = f"{len(found.n)} groups of {int(found.n.min()):,} or more, with 95 % intervals; on the dashed line all is true."
-    return Chart(title, plot.render(), [Key("c0", "mean error", f"{found.error:.3f}")], note)
+    note = (
+        f"{len(found.n)} groups of {int(found.n.min()):,} or more, with 95 % intervals; on the dashed line all is true."
+    )
+    return Chart(title, plot.render(), [Key("", "mean error", f"{found.error:.3f}")], note)
 
 
 def correlation(truth: Array, predicted: Array, said: Mapping[str, Any], *, counts: bool = False) -> Chart:
@@ -197,7 +205,7 @@ def correlation(truth: Array, predicted: Array, said: Mapping[str, Any], *, coun
         plot.cells(edges, edges, np.sqrt(density / density.max()), "c0")
         note = f"{len(truth):,} sequences that were held out; the darker, the more."
     plot.line([low, high], [low, high], "mark")
-    key = [Key("c0 box", name, interval(said.get(name.lower()))) for name in ("Pearson", "Spearman")]
+    key = [Key("", name, interval(said.get(name.lower()))) for name in ("Pearson", "Spearman")]
     return Chart("Predicted and measured", plot.render(), [each for each in key if each.value], note)
 
 
@@ -214,7 +222,7 @@ def trend(truth: Array, predicted: Array) -> Chart | None:
     plot.line(found.said, found.seen, "c0 thin")
     plot.dots(found.said, found.seen, "c0", 3.5)
     note = "Groups of like predictions, with 95 % intervals of their means; on the dashed line all is true."
-    return Chart("Calibration", plot.render(), [Key("c0", "mean error", number(float(f"{found.error:.3g}")))], note)
+    return Chart("Calibration", plot.render(), [Key("", "mean error", number(float(f"{found.error:.3g}")))], note)
 
 
 def values(truth: Array, predicted: Array) -> Chart | None:
@@ -281,7 +289,9 @@ def _over_epochs(history: pd.DataFrame, label: str, ends: tuple[float, float]) -
 def epochs(last: int) -> Axis:
     """Return an axis from the first epoch to the last."""
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if last / step <= 6)
-    ticks = [(float(epoch), f"{epoch:,}") for epoch in [1, *range(step, last + 1, step)] if epoch == 1 or epoch > step / 2]
+    ticks = [
+        (float(epoch), f"{epoch:,}") for epoch in [1, *range(step, last + 1, step)] if epoch == 1 or epoch > step / 2
+    ]
     ticks = [tick for tick in dict.fromkeys(ticks) if tick[0] == 1 or tick[0] > 1 + last / 20]
     return Axis("epoch", 1, last, ticks=ticks)
 
@@ -317,7 +327,7 @@ def trials(table: pd.DataFrame, metric: str) -> list[Chart]:
     for name in [name for name in names if name not in folds]:
         column = table[name]
         numeric = np.array([_as_number(value) for value in column])
-        axis, places = _setting(name, column.astype(str).tolist(), numeric)
+        axis, places = _setting(column.astype(str).tolist(), numeric)
         if axis is None:
             continue
         plot = Plot(axis, Axis(f"mean {metric}", low, high), f"{metric} against {name}", height=210, left=44)
@@ -343,9 +353,8 @@ def _as_number(value: Any) -> float:
         return float("nan")
 
 
-def _setting(name: str, texts: list[str], numeric: Array) -> tuple[Axis | None, Array]:
+def _setting(texts: list[str], numeric: Array) -> tuple[Axis | None, Array]:
     """Return the axis of a setting and where each trial lies: by value where it is a number, else by name."""
-    label = name.replace("_", " ")
     known = numeric[np.isfinite(numeric)]
     distinct = sorted(set(texts), key=lambda text: (_as_number(text) != _as_number(text), _as_number(text), text))
     if len(distinct) < 2:
@@ -353,14 +362,19 @@ def _setting(name: str, texts: list[str], numeric: Array) -> tuple[Axis | None, 
     if len(distinct) > 7 and len(known) >= len(numeric) * 0.7:
         low, high = float(known.min()), float(known.max())
         if low > 0 and high / low > 20:
-            return Axis(label, low / 1.15, high * 1.15, log=True), numeric
+            return Axis("", low / 1.15, high * 1.15, log=True), numeric
         room = (high - low) * 0.05
-        return Axis(label, low - room, high + room), numeric
+        return Axis("", low - room, high + room), numeric
     shift = np.random.default_rng(0).uniform(-0.18, 0.18, len(texts))
     distinct = distinct[:12]
     ticks = [(float(i), text[:12]) for i, text in enumerate(distinct)]
     places = np.array([distinct.index(text) if text in distinct else np.nan for text in texts]) + shift
-    return Axis(label, -0.5, len(distinct) - 0.5, ticks=ticks), places
+    return Axis("", -0.5, len(distinct) - 0.5, ticks=ticks), places
+
+
+def words_for(name: str, most: int) -> str:
+    """Return a name that is not too long for a plot."""
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def dot_plot(rows: Sequence[tuple[str, str, Mapping[str, Any]]], label: str) -> Chart:
@@ -368,12 +382,12 @@ def dot_plot(rows: Sequence[tuple[str, str, Mapping[str, Any]]], label: str) -> 
     known = [(name, style, value) for name, style, value in rows if value.get("value") is not None]
     ends = [float(each[2][key]) for each in known for key in ("value", "low", "high") if each[2].get(key) is not None]
     low, high = spanning([ends], margin=0.12)
-    height = 58.0 + 26 * len(known)
+    height = 58.0 + 36 * len(known)
     plot = Plot(Axis(label, low, high), Axis("", 0, len(known), ticks=[]), label, height=height, left=8)
     for i, (name, style, value) in enumerate(known):
-        y = len(known) - 0.72 - i
+        y = len(known) - 0.68 - i
         if value.get("low") is not None and value.get("high") is not None:
             plot.line([value["low"], value["high"]], [y, y], style)
         plot.dots([value["value"]], [y], style, 4.0)
-        plot.text(low, y, name[:34], up=7)
+        plot.text(low, y, words_for(name, 44), up=9)
     return Chart(label, plot.render())

@@ -47,22 +47,29 @@ def render_comparison(runs: Sequence[Run]) -> str:
             raise InputError(
                 f"predicts {run.task} targets, but {first.path} {first.task} ones: they cannot be compared", run.path
             )
-    named = [Named(name, f"c{i % charts.N_COLOURS}", run) for i, (name, run) in enumerate(zip(_names(runs), runs))]
+    named = [
+        Named(name, f"c{i % charts.N_COLOURS}", run)
+        for i, (name, run) in enumerate(zip(_names(runs), runs, strict=True))
+    ]
     targets = list(dict.fromkeys(target for run in runs for target in run.columns))
     shown = targets[:MOST_TARGETS]
     metric = words.VALIDATION[first.task]
-    return environment().get_template("compare.html.j2").render(
-        title=f"{len(runs)} runs compared",
-        named=named,
-        summary=_summary(named, targets),
-        cautions=_cautions(named),
-        figures=[(target, _figures(named, target)) for target in shown],
-        plots=[plots for target in shown if (plots := _plots(named, target)).charts],
-        differences=[(target, rows) for target in shown if (rows := _differences(named, target)) is not None],
-        left_out=len(targets) - len(shown),
-        course=_course(named, metric),
-        options=_options(named),
-        **shared(),
+    return (
+        environment()
+        .get_template("compare.html.j2")
+        .render(
+            title=f"{len(runs)} runs compared",
+            named=named,
+            summary=_summary(named, targets),
+            cautions=_cautions(named),
+            figures=[(target, _figures(named, target)) for target in shown],
+            plots=[plots for target in shown if (plots := _plots(named, target)).charts],
+            differences=[(target, rows) for target in shown if (rows := _differences(named, target)) is not None],
+            left_out=len(targets) - len(shown),
+            course=_course(named, metric),
+            options=_options(named),
+            **shared(),
+        )
     )
 
 
@@ -74,9 +81,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
         if len(set(names)) == len(names):
             break
         names = ["/".join(path.parts[-depth - 1 :]) for path in paths]
-    return [
-        words.short(name if names.count(name) == 1 else f"{name} ({i})", 60) for i, name in enumerate(names, 1)
-    ]
+    return [words.short(name if names.count(name) == 1 else f"{name} ({i})", 60) for i, name in enumerate(names, 1)]
 
 
 def _summary(named: Sequence[Named], targets: Sequence[str]) -> str:
@@ -94,9 +99,11 @@ def _summary(named: Sequence[Named], targets: Sequence[str]) -> str:
         return f"{len(named)} runs; too few of them were tested to say which is best."
     values.sort(reverse=True)
     best, second = values[0], values[1]
+    if f"{best[0]:.3f}" == f"{second[0]:.3f}":
+        return f"{best[1]} and {second[1]} have the highest {words.NAMES[key]}, {best[0]:.3f}."
     return (
-        f"{best[1]} has the highest {words.NAMES[key]}, {best[0]:.3f} ({words.PARTS[best[2]]}); next is {second[1]} with "
-        f"{second[0]:.3f}."
+        f"{best[1]} has the highest {words.NAMES[key]}, {best[0]:.3f} ({words.PARTS[best[2]]}); "
+        f"next is {second[1]} with {second[0]:.3f}."
     )
 
 
@@ -223,7 +230,8 @@ def _differences(named: Sequence[Named], target: str) -> Table | None:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    text = f"{value:+.3f}"
+    return "0.000" if text[1:] == "0.000" else text.replace("-", "−")
 
 
 def _aligned(each: Named, target: str) -> tuple[Any, Any] | None:

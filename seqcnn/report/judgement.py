@@ -14,7 +14,6 @@ from seqcnn.report import charts, curves
 from seqcnn.report.cautions import judged
 from seqcnn.report.charts import Chart, Ranked, interval
 from seqcnn.report.run_files import Part, Run
-from seqcnn.report.svg_plot import number
 from seqcnn.report.words import METRICS, NAMES
 
 MOST_TARGETS: Final = 6
@@ -116,7 +115,7 @@ def table(metrics: Mapping[str, Mapping[str, Any]], task: str) -> Table:
             rows.append([*cells, values["problem"], *[""] * (len(header) - 3)])
             continue
         if binary:
-            cells += [f"{values.get('positives', 0):,}", f"{values.get('prevalence') or 0:.3g}"]
+            cells += [f"{values.get('positives', 0):,}", f"{values.get('prevalence') or 0:.3f}"]
         rows.append([*cells, *(interval(values.get(key)) for key in keys)])
     return Table(header, rows, max(0, len(metrics) - MOST_ROWS))
 
@@ -156,9 +155,7 @@ def _plots(run: Run, part: Part, called: str, metrics: Mapping[str, Mapping[str,
     return found
 
 
-def _of_binary(
-    run: Run, i: int, called: str, own: tuple[Any, Any, Any], said: Mapping[str, Any]
-) -> list[Chart]:
+def _of_binary(run: Run, i: int, called: str, own: tuple[Any, Any, Any], said: Mapping[str, Any]) -> list[Chart]:
     truth, scores, weights = own
     if len(np.unique(truth)) < 2:
         return []
@@ -240,7 +237,7 @@ def _classes(values: Mapping[str, Any]) -> Table | None:
     if not of_each:
         return None
     rows = [
-        [name, f"{each.get('positives', 0):,}", number(round(each.get("prevalence") or 0, 3))]
+        [name, f"{each.get('positives', 0):,}", f"{each.get('prevalence') or 0:.3f}"]
         + [interval(each.get(key)) for key in ("auroc", "auprc")]
         for name, each in list(of_each.items())[:MOST_ROWS]
     ]

@@ -83,21 +83,25 @@ def render_report(
     if run.history is not None:
         found = (charts.losses(run.history, best), charts.validation(run.history, best, metric))
         course = [chart for chart in found if chart is not None]
-    return environment().get_template("report.html.j2").render(
-        title=run.name,
-        headline=words.headline(run),
-        tiles=words.tiles(run),
-        facts=words.facts(run),
-        cautions=find(run, motifs),
-        judgement=judge(run),
-        course=course,
-        motifs=motifs,
-        mutations=mutations,
-        trials=_trials(run, metric),
-        evaluations=evaluations,
-        split=split_table(run),
-        details=_details(run),
-        **shared(),
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            title=run.name,
+            headline=words.headline(run),
+            tiles=words.tiles(run),
+            facts=words.facts(run),
+            cautions=find(run, motifs),
+            judgement=judge(run),
+            course=course,
+            motifs=motifs,
+            mutations=mutations,
+            trials=_trials(run, metric),
+            evaluations=evaluations,
+            split=split_table(run),
+            details=_details(run),
+            **shared(),
+        )
     )
 
 
@@ -124,11 +128,16 @@ def _trials(run: Run, metric: str) -> dict[str, Any] | None:
 
 
 def _cell(name: object, value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, float):
         if value != value:
             return "–"
         return f"{value:.4f}" if name in ("mean", "sd") else f"{value:.3g}"
-    return words.short(value, 40)
+    try:
+        return f"{float(value):.3g}"
+    except ValueError:
+        return words.short(value, 40)
 
 
 def _details(run: Run) -> dict[str, Any]:

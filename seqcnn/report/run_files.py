@@ -194,7 +194,7 @@ def _read_held_out(path: Path, about: Mapping[str, Any]) -> dict[str, Part]:
         ("part", "name", *truths, *scores),
         dtype={"part": str, "name": str} | ({"truth": str} if several else {}),
         keep_default_na=False,
-        na_values=dict.fromkeys(numbers, ["nan"]),
+        na_values={name: ["nan"] for name in numbers},
     )
     weights = table["weight"].to_numpy(np.float64) if "weight" in table else None
     try:

@@ -60,8 +60,7 @@ def logo(motif: Motif, *, position: float = 11.0, height: float = 44.0) -> str:
                 placed[letters[base]].append(_use(letters[base], position * (i + 0.03), below, position * 0.94, tall))
     width = position * motif.width
     return (
-        f'<svg class="logo" viewBox="0 0 {width:g} {height + 1:g}" width="{width:g}" height="{height + 1:g}" role="img" '
-        f'aria-label="logo of {escape(motif.consensus())}">{_grouped(placed)}'
+        f'<svg class="logo" {_size(width, height + 1)} aria-label="logo of {escape(motif.consensus())}">{_grouped(placed)}'
         f'<path class="axis" d="M0 {height + 0.5:g}H{width:g}"/></svg>'
     )
 
@@ -111,8 +110,7 @@ def mutation_map(
     width = _LEFT + _BASE * length + 6
     frame = f"M{_LEFT:g} {top:g}h{_BASE * length:g}v{4 * _LINE:g}h-{_BASE * length:g}z"
     return (
-        f'<svg class="map" viewBox="0 0 {width:g} {bottom + 15:g}" width="{width:g}" height="{bottom + 15:g}" '
-        f'role="img" aria-label="mutation map">{_grouped(placed)}'
+        f'<svg class="map" {_size(width, bottom + 15)} aria-label="mutation map">{_grouped(placed)}'
         f'<path class="axis" d="M{_LEFT:g} {zero:.1f}h{_BASE * length:g}"/>{cells}'
         f'<path class="frame" d="{frame}"/><g class="ticks">{names}{numbers}</g></svg>'
     )
@@ -146,10 +144,14 @@ def sparkline(edges: Sequence[float], counts: Sequence[float], *, width: float =
         path.append(f"V{height - count / most * (height - 2):.1f}H{across[i + 1]:.1f}")
     centre = (0 - edges[0]) / span * width
     return (
-        f'<svg class="spark" viewBox="0 0 {width:g} {height + 1:g}" width="{width:g}" height="{height + 1:g}" role="img" '
-        f'aria-label="distances of sites from the centre"><path class="area c0" d="{"".join(path)}V{height:g}Z"/>'
-        f'<path class="centre" d="M{centre:.1f} 0V{height:g}"/><path class="axis" d="M0 {height + 0.5:g}H{width:g}"/></svg>'
+        f'<svg class="spark" {_size(width, height + 1)} aria-label="distances of sites from the centre">'
+        f'<path class="area c0" d="{"".join(path)}V{height:g}Z"/><path class="centre" d="M{centre:.1f} 0V{height:g}"/>'
+        f'<path class="axis" d="M0 {height + 0.5:g}H{width:g}"/></svg>'
     )
+
+
+def _size(width: float, height: float) -> str:
+    return f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img"'
 
 
 def _use(letter: str, x: float, y: float, wide: float, tall: float) -> str:

@@ -134,7 +134,9 @@ class Plot:
     def ring(self, x: float, y: float, style: str) -> None:
         """Draw a ring about a point."""
         across, down = self.at(x, y)
-        self._parts.append(f'<circle class="ring {style}" cx="{_short(float(across))}" cy="{_short(float(down))}" r="6"/>')
+        self._parts.append(
+            f'<circle class="ring {style}" cx="{_short(float(across))}" cy="{_short(float(down))}" r="6"/>'
+        )
 
     def whiskers(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, style: str) -> None:
         """Draw upright lines."""
@@ -180,7 +182,7 @@ class Plot:
 
     def render(self) -> str:
         """Return the SVG."""
-        left, right, top, bottom = self.left, self.width - self._RIGHT, self._TOP, self.height - self._BOTTOM
+        left, right, bottom = self.left, self.width - self._RIGHT, self.height - self._BOTTOM
         lines, words = [], []
         for value, text in self.y.marks():
             _, down = self.at(self.x.low, value)

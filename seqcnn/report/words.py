@@ -146,11 +146,13 @@ def facts(run: Run) -> list[tuple[str, str]]:
         found.append(("Negatives", f"made: {short(record['negatives'], 60)}"))
     what = "Classes" if run.task == "multiclass" else "Target" if len(run.target_names) == 1 else "Targets"
     named = ", ".join(short(name, 40) for name in run.target_names[:8])
-    found.append((what, f"{named}{f' and {len(run.target_names) - 8} more' * (len(run.target_names) > 8)} ({run.task})"))
+    found.append(
+        (what, f"{named}{f' and {len(run.target_names) - 8} more' * (len(run.target_names) > 8)} ({run.task})")
+    )
     found.append(("Network", _network(run, settings)))
     found.append(("Split", _split(options)))
     if record.get("command") == "calibrate":
-        found.append(("Options", f"best of {options.get('trials')} trials on {options.get('folds')} folds"))
+        found.append(("Search", f"best of {options.get('trials')} trials on {options.get('folds')} folds"))
     epochs, best = record.get("epochs"), record.get("best_epoch")
     if epochs:
         flat = [each for each in best or [] if each] if isinstance(best, list) else []
@@ -179,15 +181,19 @@ def _network(run: Run, settings: Mapping[str, Any]) -> str:
 
 
 def _split(options: Mapping[str, Any]) -> str:
-    said = []
+    said: list[str] = []
+    drawn: list[str] = []
     for part, name in (("validation", "valid"), ("test", "test")):
         chroms, share = options.get(f"{name}_chroms"), options.get(f"{name}_fraction")
         if chroms:
             said.append(f"{part} {', '.join(map(str, chroms))}")
-        elif share and not (name == "valid" and options.get("command") == "calibrate"):
-            said.append(f"{part} {100 * share:g} % drawn at random")
+        elif share:
+            drawn.append(f"{part} {100 * share:g} %")
+    if drawn:
+        said.append(f"{' and '.join(drawn)} drawn at random")
     if options.get("split_file") or options.get("split_column"):
-        said = [f"by {'file' if options.get('split_file') else 'column'} {options.get('split_file') or options['split_column']}"]
+        kind = "file" if options.get("split_file") else "column"
+        said = [f"by {kind} {options.get('split_file') or options['split_column']}"]
     if options.get("folds"):
         said.append(f"{options['folds']} folds")
     return short("; ".join(said)) or "as the data say"

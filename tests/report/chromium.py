@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-PROGRAM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+PROGRAM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 
 
 class Browser:
@@ -42,7 +44,14 @@ class Browser:
         to_read, self._to = os.pipe()
         self._from, to_write = os.pipe()
         # Chromium reads from 3 and writes to 4.
-        words = [PROGRAM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+        words = [
+            PROGRAM,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+        ]
         words += [f"--user-data-dir={self._folder.name}", "--no-first-run", "--disable-background-networking"]
         command = ["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "chromium", *words, "--remote-debugging-pipe"]
         self._process = subprocess.Popen(
@@ -69,7 +78,9 @@ class Browser:
         self._call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1 + phone, mobile=phone
         )
-        features = [{"name": name.replace("_", "-"), "value": value} for name, value in media.items() if name != "media"]
+        features = [
+            {"name": name.replace("_", "-"), "value": value} for name, value in media.items() if name != "media"
+        ]
         self._call("Emulation.setEmulatedMedia", media=media.get("media", ""), features=features)
         self._page, self._loaded = path.resolve().as_uri(), False
         self._call("Page.navigate", url=self._page)
