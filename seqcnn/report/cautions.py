@@ -37,7 +37,7 @@ def find(run: Run, motifs: Motifs | None = None) -> list[Caution]:
         *_probabilities(run),
         *_data(run),
         *_networks(run),
-        *_filters(motifs),
+        *_filters(run, motifs),
     ]
     return sorted(found, key=lambda caution: not caution.serious)
 
@@ -145,7 +145,7 @@ def _course(run: Run) -> Iterator[Caution]:
     loss = mean["validation_loss"].dropna()
     if len(loss) < 3:
         return
-    best, last = int(loss.idxmin()), int(loss.index.max())
+    best, last = int(loss.index[int(loss.argmin())]), int(loss.index.max())
     if loss.loc[last] > 1.15 * loss.loc[best] and mean["training_loss"].loc[last] < mean["training_loss"].loc[best]:
         yield Caution(
             False,
@@ -240,10 +240,12 @@ def _networks(run: Run) -> Iterator[Caution]:
             )
 
 
-def _filters(motifs: Motifs | None) -> Iterator[Caution]:
+def _filters(run: Run, motifs: Motifs | None) -> Iterator[Caution]:
     if motifs is None:
         return
-    total, dead = motifs.n_kept + sum(motifs.others.values()), motifs.others.get("dead", 0)
+    settings, dead = run.about.get("settings") or {}, motifs.others.get("dead", 0)
+    total = int(settings.get("n_filters") or 0) * int(settings.get("n_members") or 1)
+    total = max(total, motifs.n_kept + sum(motifs.others.values())) if not total else max(total, dead)
     if dead:
         serious = dead > total / 2
         text = "Such filters never fire and do no harm."

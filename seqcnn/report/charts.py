@@ -274,7 +274,7 @@ def usual(column: Any) -> Array:
         return numbers
     low, high = np.percentile(numbers, [1, 99])
     room = high - low
-    return numbers[(numbers >= low - room) & (numbers <= high + room)]
+    return np.asarray(numbers[(numbers >= low - room) & (numbers <= high + room)])
 
 
 def _networks(history: pd.DataFrame) -> list[pd.DataFrame]:

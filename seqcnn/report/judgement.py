@@ -83,7 +83,7 @@ def judge(run: Run) -> Judgement:
     scores = shown_part(run, part)
     plots = [] if scores is None else _plots(run, scores, part, metrics)
     left_out = max(0, len(run.columns) - MOST_TARGETS) if scores is not None else 0
-    of_classes = next(iter(metrics.values()), {}) if run.task == "multiclass" else {}
+    of_classes: Mapping[str, Any] = next(iter(metrics.values()), {}) if run.task == "multiclass" else {}
     return Judgement(part, tables, plots, left_out, _confusion(of_classes), _classes(of_classes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -114,7 +115,7 @@ def _empty(text: tuple[str, ...]) -> dict[str, list[str]]:
     return {name: [""] for name in COLUMNS if name not in text}
 
 
-def _row(line: dict[str, Any], drawn: dict[str, Motif], places: dict[str, Counter[int]], reach: int) -> MotifRow:
+def _row(line: Mapping[Any, Any], drawn: dict[str, Motif], places: dict[str, Counter[int]], reach: int) -> MotifRow:
     name = line["name"]
     numbers = {key: _number(line[key]) for key in COLUMNS if not isinstance(line[key], str)}
     width = numbers.get("central_width")
@@ -126,7 +127,12 @@ def _row(line: dict[str, Any], drawn: dict[str, Motif], places: dict[str, Counte
         line["match_name"],
         logo(drawn[name]) if name in drawn else "",
         _plot(places[name], reach) if name in places else "",
-        *(numbers.get(key) for key in ("effect", "auroc", "in_positives", "in_negatives", "q_value", "central_p")),
+        numbers.get("effect"),
+        numbers.get("auroc"),
+        numbers.get("in_positives"),
+        numbers.get("in_negatives"),
+        numbers.get("q_value"),
+        numbers.get("central_p"),
         int(numbers.get("n_sites") or 0),
         None if width is None else int(width),
     )

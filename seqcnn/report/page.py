@@ -121,7 +121,9 @@ def shared() -> dict[str, Any]:
 def _trials(run: Run, metric: str) -> dict[str, Any] | None:
     if run.trials is None:
         return None
-    shown = run.trials.drop(columns=[name for name in run.trials if name.startswith("fold_")]).head(MOST_TRIALS)
+    shown = run.trials.drop(columns=[name for name in map(str, run.trials) if name.startswith("fold_")]).head(
+        MOST_TRIALS
+    )
     rows = [[_cell(name, value) for name, value in line.items()] for line in shown.to_dict("records")]
     header = [str(name).replace("_", " ") for name in shown.columns]
     return {"charts": charts.trials(run.trials, metric), "header": header, "rows": rows, "n": len(run.trials)}

@@ -148,7 +148,7 @@ def read_table(path: Path, needed: tuple[str, ...], **how: Any) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, sep="\t", quoting=QUOTE_NONE, encoding="utf-8", **how)
+        table: pd.DataFrame = pd.read_csv(path, sep="\t", quoting=QUOTE_NONE, encoding="utf-8", **how)
     except (ValueError, OSError) as error:
         raise InputError(f"cannot be read as a table ({str(error).splitlines()[0]})", path) from error
     for name in needed:

@@ -59,8 +59,9 @@ def logo(motif: Motif, *, position: float = 11.0, height: float = 44.0) -> str:
             if tall >= least:
                 placed[letters[base]].append(_use(letters[base], position * (i + 0.03), below, position * 0.94, tall))
     width = position * motif.width
+    said = f"logo of {escape(motif.consensus())}"
     return (
-        f'<svg class="logo" {_size(width, height + 1)} aria-label="logo of {escape(motif.consensus())}">{_grouped(placed)}'
+        f'<svg class="logo" {_size(width, height + 1)} aria-label="{said}">{_grouped(placed)}'
         f'<path class="axis" d="M0 {height + 0.5:g}H{width:g}"/></svg>'
     )
 
