@@ -93,6 +93,7 @@ def test_folds_regression_and_classes(inputs: Inputs, shell: Shell, tmp_path: Pa
         assert done.code == 0, done.err
         assert shell("report", tmp_path / name, "-o", tmp_path / f"{name}.html").code == 0
         assert "<figure>" in (tmp_path / f"{name}.html").read_text()
-    held_out = read_run(tmp_path / "folds").held_out
-    assert list(held_out) == ["fold 1", "fold 2"]
-    assert sum(len(part.names) for part in held_out.values()) == 80
+    folds = read_run(tmp_path / "folds")
+    assert list(folds.held_out) == ["fold 1", "fold 2"]
+    counts = [next(iter(fold.values()))["n"] for fold in folds.metrics["folds"]]
+    assert [len(part.names) for part in folds.held_out.values()] == counts
