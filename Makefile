@@ -24,7 +24,7 @@ demo: setup
 	rm -rf $(DEMO) && mkdir $(DEMO)
 	$(BIN)/seqcnn train data/peaks.narrowPeak --genome data/genome.fa.gz --length 101 --test-chroms chr4 --seed 1 -o $(DEMO)/run
 	$(BIN)/seqcnn predict $(DEMO)/run data/peaks.narrowPeak --genome data/genome.fa.gz -o $(DEMO)/scores.tsv
-	$(BIN)/seqcnn motifs $(DEMO)/run data/peaks.narrowPeak --genome data/genome.fa.gz --logos none --top 12 -o $(DEMO)/run/motifs
+	$(BIN)/seqcnn motifs $(DEMO)/run data/peaks.narrowPeak --genome data/genome.fa.gz --negatives dinucleotide --logos none --top 12 -o $(DEMO)/run/motifs
 	$(BIN)/seqcnn mutate $(DEMO)/run data/peaks.narrowPeak --genome data/genome.fa.gz --maps 0 --no-table -o $(DEMO)/run/mutations
 	$(BIN)/seqcnn report $(DEMO)/run -o $(DEMO)/report.html
 	@echo
