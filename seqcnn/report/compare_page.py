@@ -10,7 +10,7 @@ import numpy as np
 
 from seqcnn.errors import InputError
 from seqcnn.models.tasks import respond
-from seqcnn.report import charts, curves, words
+from seqcnn.report import charts, course_charts, curves, words
 from seqcnn.report.cautions import judged
 from seqcnn.report.charts import Chart, Ranked, interval
 from seqcnn.report.judgement import MOST_TARGETS, Plots, Table, shown_part
@@ -259,8 +259,8 @@ def _course(named: Sequence[Named], metric: str) -> list[Chart]:
                 lines.append((each, history.groupby("epoch")[column].mean()))
         if lines:
             last = max(2, *(int(mean.index.max()) for _, mean in lines))
-            low, high = spanning([charts.usual(mean) for _, mean in lines])
-            plot = Plot(charts.epochs(last), Axis(label, low, high), label, left=40)
+            low, high = spanning([course_charts.usual(mean) for _, mean in lines])
+            plot = Plot(course_charts.epochs(last), Axis(label, low, high), label, left=40)
             for each, mean in lines:
                 plot.line(mean.index, mean.clip(low, high), each.style)
             key = [charts.Key(each.style, each.name) for each, _ in lines]

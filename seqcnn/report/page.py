@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from seqcnn.errors import InputError
-from seqcnn.report import charts, words
+from seqcnn.report import course_charts, words
 from seqcnn.report.cautions import find
 from seqcnn.report.judgement import Table, judge, split_table, table
 from seqcnn.report.motif_section import Motifs, is_accession
@@ -81,7 +81,7 @@ def render_report(
     metric = words.VALIDATION[run.task]
     course = []
     if run.history is not None:
-        found = (charts.losses(run.history, best), charts.validation(run.history, best, metric))
+        found = (course_charts.losses(run.history, best), course_charts.validation(run.history, best, metric))
         course = [chart for chart in found if chart is not None]
     return (
         environment()
@@ -126,7 +126,7 @@ def _trials(run: Run, metric: str) -> dict[str, Any] | None:
     )
     rows = [[_cell(name, value) for name, value in line.items()] for line in shown.to_dict("records")]
     header = [str(name).replace("_", " ") for name in shown.columns]
-    return {"charts": charts.trials(run.trials, metric), "header": header, "rows": rows, "n": len(run.trials)}
+    return {"charts": course_charts.trials(run.trials, metric), "header": header, "rows": rows, "n": len(run.trials)}
 
 
 def _cell(name: object, value: Any) -> str:
