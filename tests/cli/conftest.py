@@ -62,7 +62,7 @@ def call(*arguments: object, stdin: bytes = b"") -> Result:
     return Result(code, out, err)
 
 
-RUN_FILES = {"model.safetensors", "history.tsv", "metrics.json", "run.json"}
+RUN_FILES = {"model.safetensors", "history.tsv", "metrics.json", "held_out.tsv", "run.json"}
 CALIBRATION_FILES = RUN_FILES | {"trials.tsv", "trials.png", "trials"}
 
 

@@ -17,7 +17,7 @@ import pytest
 from tests.cli.conftest import SMALL, Inputs, Shell
 from tests.cli.killed import DIED, finish, kill_after
 
-FILES = ["history.tsv", "metrics.json", "model.safetensors", "run.json"]
+FILES = ["held_out.tsv", "history.tsv", "metrics.json", "model.safetensors", "run.json"]
 CHECKPOINT = "checkpoint.safetensors"
 COURSE = [
     "--test-fraction",

@@ -107,6 +107,7 @@ Examples:
 )
 @options.option("--n-logos", default="20", metavar="N|all", callback=_number_or_all, help="Draw the first N motifs.")
 @options.reading(by_model=True)
+@options.structure(by_model=True)
 @options.option(
     "--target-column",
     metavar="COLUMN,...",
@@ -132,10 +133,10 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
 
     Motifs are made of the positives where SEQUENCES have labels (1 and 0), else of all; background is the base
     frequencies of all. The folder gets motifs.tsv (a line for each filter or motif: consensus, information, sites,
-    AUROC, effect on the model, best match), motif files, sites.bed, matches.tsv, logos/ and run.json. Motifs come with
-    the largest effect first: how much closer positives and negatives score when the motif's filters are silent, or (of
-    contributions) its sites masked. Of filters, memory use does not depend on the size of the input; sequences are laid
-    aside in the output folder meanwhile.
+    AUROC, effect on the model, best match), motif files, sites.bed, positions.tsv (how far sites lie from the centres),
+    matches.tsv, logos/ and run.json. Motifs come with the largest effect first: how much closer positives and negatives
+    score when the motif's filters are silent, or (of contributions) its sites masked. Of filters, memory use does not
+    depend on the size of the input; sequences are laid aside in the output folder meanwhile.
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli.motif_input import MotifInput
@@ -154,7 +155,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     folder = check_output(output, force=force, directory=True)
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
-    trained = load(model, devices.find(given["device"]))
+    trained = load(model, devices.find(given["device"]), structure=True)
     known = read_database(given["database"], trained.alphabet, report)
     reading = options_given.reading_for(trained, given, report)
     paths = [model, *options_given.input_paths(sequences, given), *given["database"]]

@@ -41,6 +41,7 @@ Examples:
 )
 @options.option("--no-head", is_flag=True, help="Write no header line.")
 @options.reading(by_model=True)
+@options.structure(by_model=True)
 @options.batch_size
 @options.machine()
 @options.messages()
@@ -68,7 +69,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         check_output(output, force=force)
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
-    trained = load(model, devices.find(given["device"]))
+    trained = load(model, devices.find(given["device"]), structure=True)
     if given["spread"] and trained.network.settings.n_members == 1:
         raise UsageError("--spread needs an ensemble, but the model has one member; see train --members")
     options_given.set_rule(trained, given["rule"])

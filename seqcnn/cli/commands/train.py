@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqcnn.cli import config_file, course_options, options, training_options
+from seqcnn.cli import config_file, course_options, options, tool_options, training_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +31,13 @@ Examples:
   seqcnn train data.h5 -o run/ --resume
 
 The output folder holds model.safetensors, history.tsv (one line an epoch), metrics.json (validation and
-test, with 95% intervals) and run.json (options, inputs, counts)."""
+test, with 95% intervals), held_out.tsv (their scores) and run.json (options, inputs, counts)."""
 )
 @options.inputs()
 @options.output("The folder to write.")
 @config_file.config()
 @options.reading()
+@options.structure()
 @options.labels()
 @training_options.splitting()
 @training_options.folds("Cross-validate: train a model on all folds but one, K times, and keep them as one ensemble.")
@@ -44,6 +45,7 @@ test, with 95% intervals) and run.json (options, inputs, counts)."""
 @training_options.list_architectures()
 @training_options.network()
 @course_options.course()
+@tool_options.tools()
 @training_options.reading()
 @training_options.keeping()
 @options.seed()
@@ -93,7 +95,7 @@ def _start(given: dict[str, Any]) -> Start:
 
     if given["head_only"] and given["from_"] is None:
         raise UsageError("--head-only needs a model to begin from (--from)")
-    model = None if given["from_"] is None else load(given["from_"])
+    model = None if given["from_"] is None else load(given["from_"], structure=True)
     return Start(model, given["head_only"], [] if given["motifs"] is None else read_motifs(given["motifs"]))
 
 
@@ -125,13 +127,13 @@ def _train(
             keeper=keeper,
         )
     record.add(**prepared.record(), epochs=len(trained.history.epochs), best_epoch=trained.history.best_epoch)
-    prepared.describe_targets(trained.model)
-    write_run(folder, trained.model, [trained.history], trained.metrics, record)
+    prepared.describe_data(trained.model)
+    write_run(folder, trained.model, [trained.history], trained.metrics, trained.held_out, record)
     finish(folder, keeper)
     for part, metrics in trained.metrics.items():
         report.say({"valid": "validation", "test": "test"}[part] + f" ({split.counts[part]:,} examples)")
         report.say(metrics_table(metrics))
-    report.say(f"wrote {folder}/: model.safetensors, history.tsv, metrics.json, run.json")
+    report.say(f"wrote {folder}/: model.safetensors, history.tsv, metrics.json, held_out.tsv, run.json")
 
 
 def _cross_validate(
@@ -150,7 +152,7 @@ def _cross_validate(
     from seqcnn.cli.watch import Watch
     from seqcnn.dataset.folds import assign_folds
     from seqcnn.training.cross_validation import cross_validate, summarise_all
-    from seqcnn.training.evaluate import evaluate
+    from seqcnn.training.evaluate import evaluate_part
 
     built, n_folds, chosen = prepared.built, given["folds"], replace(chosen, task=prepared.task)
     test_rows = prepared.split.rows("test")
@@ -179,15 +181,18 @@ def _cross_validate(
             keeper=keeper,
         )
     metrics: dict[str, Any] = {"folds": done.metrics, "cross_validation": summarise_all(done.metrics)}
+    held_out = done.held_out
     if len(test_rows):
-        metrics["test"] = evaluate(done.model, prepared.examples.take(test_rows), seed=chosen.seed)
+        test = prepared.examples.take(test_rows)
+        metrics["test"], scored = evaluate_part(done.model, test, "test", seed=chosen.seed)
+        held_out = [*held_out, scored]
     done.model.training["metrics"] = metrics
     record.add(**prepared.record(), folds_by=by, best_epoch=[history.best_epoch for history in done.histories])
-    prepared.describe_targets(done.model)
-    write_run(folder, done.model, done.histories, metrics, record)
+    prepared.describe_data(done.model)
+    write_run(folder, done.model, done.histories, metrics, held_out, record)
     finish(folder, keeper)
     report.say(folds_table(metrics["cross_validation"]))
     if "test" in metrics:
         report.say(f"test ({len(test_rows):,} examples)")
         report.say(metrics_table(metrics["test"]))
-    report.say(f"wrote {folder}/: model.safetensors, history.tsv, metrics.json, run.json")
+    report.say(f"wrote {folder}/: model.safetensors, history.tsv, metrics.json, held_out.tsv, run.json")
