@@ -73,6 +73,7 @@ def test_each_option_is_explained(name: str) -> None:
 
 UNITS = {
     **{"BP": "bases", "MM": "millimetres", "BITS": "bits", "SECONDS": "seconds", "STEP": "the number of a step"},
+    **{"SCORE": "in units of the score"},
     **{"N": "how many", "K": "how many", "M": "how many", "R": "so many for each", "X": "times, or to the power of"},
     **{
         "F": "a share",

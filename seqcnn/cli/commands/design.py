@@ -117,7 +117,7 @@ Examples:
     "--min-gain",
     type=click.FloatRange(min=0),
     default=0.0,
-    metavar="G",
+    metavar="SCORE",
     help="Stop where no substitution gains more than this.",
 )
 @options.option("--iterations", type=click.IntRange(min=1), default=200, metavar="N", help="Steps along the gradient.")
@@ -125,8 +125,14 @@ Examples:
     "--trajectory",
     metavar="TSV",
     help="Table to write of all edits: sequence, step, position (from 0), ref, alt, and the score after it.",
+    show_default="none",
 )
-@options.option("--picture", metavar="PATH", help="Picture to write of scores and sequences: .png, .svg or .pdf.")
+@options.option(
+    "--picture",
+    metavar="PATH",
+    help="Picture to write of scores and sequences: .png, .svg or .pdf.",
+    show_default="none",
+)
 @options.rule()
 @options.seed()
 @options.machine()

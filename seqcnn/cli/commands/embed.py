@@ -63,6 +63,7 @@ Examples:
     metavar="REFERENCE",
     help="Classify SEQUENCES by these of known class: a table with a target column, FASTA with --label-pattern, an "
     "encoded dataset; or several files, one for each class. May be given several times.",
+    show_default="none",
 )
 @options.option(
     "--metric",
@@ -73,7 +74,7 @@ Examples:
 @options.option(
     "--temperature",
     type=click.FloatRange(min=0, min_open=True),
-    metavar="T",
+    metavar="X",
     help="What similarities, or squared distances, are divided by before the softmax.",
     show_default="that of the least log loss, leaving out each sequence of the reference in turn",
 )
@@ -88,6 +89,7 @@ Examples:
     "--label-pattern",
     metavar="REGEX",
     help="Regular expression whose first group is the class in the reference's FASTA headers.",
+    show_default="none",
 )
 @options.rule()
 @options.reading(by_model=True)
