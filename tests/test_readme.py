@@ -80,7 +80,7 @@ class Done:
 BLOCKS = [Block(m["language"], m["body"], m["data"]) for m in FENCE.finditer(TEXT)]
 SHELL = [block for block in BLOCKS if block.language in ("bash", "console")]
 PUBLISHED = sorted({block.data for block in SHELL if block.data})
-ELSEWHERE = ("make", "pip", "python")
+ELSEWHERE = ("make", "pip", "python", "cd", "snakemake")
 """Commands that are looked up, not run."""
 
 
@@ -234,6 +234,11 @@ def test_commands_that_are_not_run_name_what_there_is(command: str) -> None:
         assert script.is_file()
         options = [word for word in words[2:] if word.startswith("--")]
         assert all(option in script.read_text(encoding="utf-8") for option in options)
+    elif words[0] == "cd":
+        assert f"seqcnn workflow init {words[1]}\n" in TEXT
+    elif words[0] == "snakemake":
+        named = [word for word in words if word.startswith("profiles/")]
+        assert all((ROOT / "seqcnn/workflow/template" / name).is_dir() for name in named)
     else:
         assert words[:2] == ["pip", "install"]
         assert len(words) == 3
@@ -269,6 +274,8 @@ def test_prose_names_commands_and_options_that_there_are() -> None:
     known |= {option for command in commands().values() for p in command.params for option in p.secondary_opts}
     known |= {"--help", "-h"}
     for code in INLINE.findall(PROSE):
+        if code.startswith("snakemake "):
+            continue
         script = re.match(r"python (benchmarks/\w+\.py)", code)
         own = set(OPTION.findall((ROOT / script[1]).read_text(encoding="utf-8"))) if script else set()
         unknown = set(OPTION.findall(code)) - known - own

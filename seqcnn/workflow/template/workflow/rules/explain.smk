@@ -39,7 +39,7 @@ rule motifs:
     params:
         folder=subpath(output.table, parent=True),
         more=options("motifs"),
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime="2h",
@@ -124,7 +124,7 @@ rule mutate:
         folder=subpath(output.table, parent=True),
         genome=lambda wildcards, input: f"--genome {input.genome}" if input.genome else "",
         more=options("mutate"),
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime="2h",

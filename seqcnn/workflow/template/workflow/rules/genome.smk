@@ -17,7 +17,7 @@ rule variants_part:
     params:
         shard=lambda wildcards: wildcards.scatteritem.replace("-of-", "/"),
         more=options("variants"),
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime="4h",
@@ -63,7 +63,7 @@ rule scan_part:
     params:
         shard=lambda wildcards: wildcards.scatteritem.replace("-of-", "/"),
         more=options("scan"),
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime="8h",
