@@ -136,9 +136,12 @@ def perform_python(body: str) -> str:
 
 
 def rules(body: str) -> list[dict[str, Any]]:
-    """Read a Snakefile of plain rules: output and shell command of each."""
+    """Read a Snakefile of plain rules: output and shell command of each; wrappers only have to be there."""
     found = []
     for text in re.split(r"^rule \w+:\n", body, flags=re.MULTILINE)[1:]:
+        if wrapper := re.search(r'wrapper:\n\s+"(.+)"', text):
+            assert (ROOT / "seqcnn/workflow/wrappers" / wrapper[1] / "wrapper.py").is_file()
+            continue
         output = re.search(r'output:\n\s+"(.+)",', text)
         shell = re.search(r"shell:\n((?:\s+\".*\"\n?)+)", text)
         assert output, text

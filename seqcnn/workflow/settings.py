@@ -15,8 +15,11 @@ from seqcnn.formats.output import describe
 
 CONFIG: Final = "config/config.yaml"
 METHODS: Final = ("train", "calibrate")
-COMMANDS: Final = ("encode", "train", "calibrate", "evaluate", "motifs", "mutate", "variants", "scan")
-"""Commands that may be given options."""
+COMMANDS: Final = {
+    **{name: name for name in ("encode", "train", "calibrate", "evaluate", "motifs", "mutate", "variants", "scan")},
+    "hits": "scan",
+}
+"""Steps that may be given options, and their commands."""
 
 COLUMNS: Final = (
     *("sample", "data", "genome", "encode", "test_chroms", "test_data"),
@@ -100,7 +103,7 @@ def read(config: str | PathLike[str] = CONFIG, samples: str | PathLike[str] | No
             raise wrong(f"options: unknown command {command!r}", "options", command, hint=_nearest(command, COMMANDS))
         if text is not None and not isinstance(text, str):
             raise wrong(f"options: {command}: {text!r} is not text", "options", command, hint="put it in quotes")
-        given.append(GivenOptions(command, text or "", path, lines["options", command]))
+        given.append(GivenOptions(COMMANDS[command], text or "", path, lines["options", command]))
     table = Path(samples if samples is not None else content["samples"])
     rows = list(_read_samples(table, genomes, variants))
     return Settings([row for _, row in rows], genomes, variants, [*given, *_options_of(rows, table)])

@@ -49,12 +49,12 @@ def test_check(shell: Shell, in_project: Path) -> None:
     ("path", "old", "new", "line", "said"),
     [
         (SAMPLES, "--length 101", "--lenght 101", 2, "options of encode: No such option '--lenght'"),
-        (SAMPLES, "--length 101", "--length long", 2, "options of encode: 'long' is not a valid integer"),
+        (SAMPLES, "--length 101", "--length long", 2, "'--length': 'long' is not a valid integer"),
         (SAMPLES, "--length 101", "--length", 2, "options of encode: Option '--length' requires an argument"),
         (SAMPLES, "--length 101", "101", 2, "options of encode: '101' is no option"),
         (SAMPLES, "'class:", "class:'", 3, "options of encode: "),
         (SAMPLES, "--n-filters 16", "--force", 3, "options of train: --force cannot be said; it says so itself"),
-        (SAMPLES, "--n-filters 16", "--n-filters 0", 3, "options of train: 0 is not in the range x>=1"),
+        (SAMPLES, "--n-filters 16", "--n-filters 0", 3, "'--n-filters': 0 is not in the range x>=1"),
         (CONFIG, "--deletions", "--delete", None, "options of mutate: No such option '--delete'"),
         (CONFIG, "--step 5", "--shard 1/2", None, "--shard cannot be said; --set-scatter of snakemake changes it"),
         (CONFIG, "--step 5", "--threads 2", None, "--threads cannot be said; set-threads in a profile changes it"),
@@ -179,9 +179,10 @@ def test_parts_of_text(shell: Shell, tmp_path: Path) -> None:
         assert "3 lines, of 3 parts" in done.err
         assert (tmp_path / f"joined.{kind}").read_text() == f"{header}1\t2\n3\t4\n5\t6\n"
     (tmp_path / "2.tsv").write_text("id\tb\n")
-    assert "2.tsv: is not of the same run" in shell(
-        "workflow", "gather", *sorted(tmp_path.glob("?.tsv")), "-o", tmp_path / "x.tsv"
-    ).err
+    assert (
+        "2.tsv: is not of the same run"
+        in shell("workflow", "gather", *sorted(tmp_path.glob("?.tsv")), "-o", tmp_path / "x.tsv").err
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,12 @@ def test_parts_that_do_not_go_together(
     monkeypatch.chdir(tmp_path)
     hits(Path("1.bed"))
     Path("2.bw").write_text("no")
-    for name, start, size, step in (("a", 0, 5000, 1), ("b", 3000, 5000, 1), ("c", 3000, 6000, 1), ("d", 3000, 5000, 2)):
+    for name, start, size, step in (
+        ("a", 0, 5000, 1),
+        ("b", 3000, 5000, 1),
+        ("c", 3000, 6000, 1),
+        ("d", 3000, 5000, 2),
+    ):
         with open_bigwig(f"{name}.bw", {"chr1": size}, step) as file:
             file.add("chr1", start, np.arange(900, dtype=np.float32))
     Path("cut.bw").write_bytes(Path("a.bw").read_bytes()[:900])
@@ -244,5 +250,3 @@ def test_values_of_a_bigwig_are_read_back(step: int, tmp_path: Path) -> None:
         every = [{s + i * step: v for s, values in runs for i, v in enumerate(values.tolist())}
                  for runs in (wrote[chrom], found[chrom])]  # fmt: skip
         assert every[0] == every[1]
-
-

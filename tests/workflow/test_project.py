@@ -27,9 +27,7 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_what_snakemake_leaves_in_the_package_is_not_copied(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_snakemake_leaves_in_the_package_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("config/config.yaml", ".snakemake/log/x.log", "workflow/__pycache__/x.pyc"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()

@@ -29,7 +29,9 @@ def test_the_example_is_without_a_mistake(project: Callable[[], Path]) -> None:
         *(("encode", 2), ("train", 2), ("encode", 3), ("train", 3), ("encode", 4), ("calibrate", 4))
     ]
     for_all = [given for given in found.options if given.path == CONFIG]
-    assert [given.line for given in for_all] == [line_of(CONFIG, f"  {given.command}: ") for given in for_all]
+    steps = [*(given.command for given in for_all[:-1]), "hits"]
+    assert [given.line for given in for_all] == [line_of(CONFIG, f"  {step}: ") for step in steps]
+    assert for_all[-1].command == "scan"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,12 @@ def test_no_config(content: str | None, said: str, project: Callable[[], Path]) 
         ("\ttoy\t--length 101\tchr4", "\t\t--length 101\tchr4", 2, "test_chroms is for regions of a genome"),
         ("data/rbfox1.test.fa.gz", "data/none.fa", 3, "test_data: there is no file data/none.fa"),
         ("calibrate", "calibrated", 4, "method: 'calibrated' is neither train nor calibrate"),
-        ("\ttoy\t--length", "\ttyo\t--length", 2, "genome: 'tyo' is not among genomes in the config; did you mean toy?"),
+        (
+            "\ttoy\t--length",
+            "\ttyo\t--length",
+            2,
+            "genome: 'tyo' is not among genomes in the config; did you mean toy?",
+        ),
         ("toy_variants\ttoy", "toy_variants,x\ttoy", 2, "variants: 'x' is not among variants in the config"),
         ("toy_variants\ttoy", "toy_variants\thg38", 2, "scan: 'hg38' is not among genomes in the config"),
     ],

@@ -42,13 +42,17 @@ def is_tested(sample):
     return bool(samples[sample].get("test_chroms") or samples[sample].get("test_data"))
 
 
+def options_for_all(command):
+    """Return the options of a command that all samples share."""
+    return (config.get("options") or {}).get(command) or ""
+
+
 def options(command, column=None):
     """Return a function that gives a job the options of a command: those for all samples, then the sample's own."""
 
     def chosen(wildcards):
-        for_all = (config.get("options") or {}).get(command) or ""
         own = samples[wildcards.sample].get(column) or ""
-        return f"{for_all} {own}".strip()
+        return f"{options_for_all(command)} {own}".strip()
 
     return chosen
 

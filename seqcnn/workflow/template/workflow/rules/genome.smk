@@ -16,7 +16,7 @@ rule variants_part:
         "benchmarks/variants/{calls}/{sample}/{scatteritem}.tsv"
     params:
         shard=lambda wildcards: wildcards.scatteritem.replace("-of-", "/"),
-        more=options("variants"),
+        more=options_for_all("variants"),
     threads: 1
     resources:
         mem_mb=4000,
@@ -62,7 +62,8 @@ rule scan_part:
         "benchmarks/scan/{genome}/{sample}/{scatteritem}.{kind}.tsv"
     params:
         shard=lambda wildcards: wildcards.scatteritem.replace("-of-", "/"),
-        more=options("scan"),
+        more=options_for_all("scan"),
+        hits=branch(lambda wildcards: wildcards.kind == "bed", then=options_for_all("hits")),
     threads: 1
     resources:
         mem_mb=4000,
@@ -71,7 +72,7 @@ rule scan_part:
     conda:
         "../envs/seqcnn.yaml"
     shell:
-        "seqcnn scan {input.model} {input.genome} --shard {params.shard} {params.more}"
+        "seqcnn scan {input.model} {input.genome} --shard {params.shard} {params.more} {params.hits}"
         " --threads {threads} --force -o {output} 2> {log}"
 
 
@@ -84,6 +85,8 @@ rule scan:
         "logs/scan/{genome}/{sample}.{kind}.log",
     benchmark:
         "benchmarks/scan/{genome}/{sample}.{kind}.tsv"
+    params:
+        overlaps="--overlaps" if "--overlaps" in options_for_all("hits").split() else "",
     threads: 1
     resources:
         mem_mb=2000,
@@ -92,4 +95,4 @@ rule scan:
     conda:
         "../envs/seqcnn.yaml"
     shell:
-        "seqcnn workflow gather {input} --force -o {output} 2> {log}"
+        "seqcnn workflow gather {input} {params.overlaps} --force -o {output} 2> {log}"
