@@ -58,7 +58,7 @@ class BigWigRuns:
             if len(head) < HEADER.size or struct.unpack_from("<I", head)[0] != MAGIC:
                 raise InputError("is not a bigWig file", path)
             fields = HEADER.unpack(head)
-            tree_at, self._data_at, self._index_at, packed = fields[3], fields[4], fields[5], fields[9]
+            tree_at, self._data_at, self._index_at, packed = fields[3], fields[4], fields[5], fields[10]
             if packed:
                 raise self._foreign()
             if not 0 < tree_at < self._data_at <= self._index_at < os.fstat(self._file.fileno()).st_size:

@@ -52,7 +52,7 @@ def test_check(shell: Shell, in_project: Path) -> None:
         (SAMPLES, "--length 101", "--length long", 2, "'--length': 'long' is not a valid integer"),
         (SAMPLES, "--length 101", "--length", 2, "options of encode: Option '--length' requires an argument"),
         (SAMPLES, "--length 101", "101", 2, "options of encode: '101' is no option"),
-        (SAMPLES, "'class:", "class:'", 3, "options of encode: "),
+        (SAMPLES, "([01])'", "([01])", 3, "no closing quotation"),
         (SAMPLES, "--n-filters 16", "--force", 3, "options of train: --force cannot be said; it says so itself"),
         (SAMPLES, "--n-filters 16", "--n-filters 0", 3, "'--n-filters': 0 is not in the range x>=1"),
         (CONFIG, "--deletions", "--delete", None, "options of mutate: No such option '--delete'"),
