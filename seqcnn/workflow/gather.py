@@ -119,11 +119,12 @@ def _bigwig(parts: Sequence[str], output: str) -> int:
     n = 0
     with ExitStack() as closing:
         files = [closing.enter_context(BigWigRuns(part)) for part in parts]
-        steps = {run.step for run in filter(None, (next(iter(file), None) for file in files))}
-        for part, file in zip(parts, files, strict=True):
-            if file.sizes != files[0].sizes or len(steps) > 1:
+        firsts = [next(iter(file), None) for file in files]
+        step = next((run.step for run in firsts if run is not None), 1)
+        for part, file, run in zip(parts, files, firsts, strict=True):
+            if file.sizes != files[0].sizes or (run is not None and run.step != step):
                 raise _other_run(part, parts[0])
-        out = closing.enter_context(open_bigwig(output, files[0].sizes, min(steps, default=1)))
+        out = closing.enter_context(open_bigwig(output, files[0].sizes, step))
         last = _Last()
         for part, file in zip(parts, files, strict=True):
             order = {chrom: i for i, chrom in enumerate(file.sizes)}

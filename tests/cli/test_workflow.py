@@ -128,12 +128,15 @@ def test_of_hits_that_overlap_where_parts_meet_the_better_is_kept(shell: Shell, 
     assert "4.bed:1: is not a line of hits: six columns" in done.err
 
 
+END_IS = '##INFO=<ID=END,Number=1,Type=Integer,Description="End">'
+
+
 def calls(path: Path, n: int, header: str = "##fileformat=VCFv4.2") -> list[str]:
     rng = random.Random(4)
     lines = [f"chr1\t{1 + i * 977 + rng.randrange(900)}\tv{i}\tA\tC\t.\tPASS\tAC=1\n" for i in range(n)]
     lines[n // 2] = lines[n // 2].replace("\tA\tC\t", "\tA\t<DEL>\t").replace("AC=1", f"END={n * 977}")
     columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
-    path.write_text("".join([f"{header}\n##contig=<ID=chr1,length=900000>\n{columns}\n", *lines]))
+    path.write_text("".join([f"{header}\n{END_IS}\n##contig=<ID=chr1,length=900000>\n{columns}\n", *lines]))
     return lines
 
 

@@ -7,8 +7,9 @@ import subprocess
 
 from snakemake.exceptions import WorkflowError
 
-# A mistake in the configuration is said with its file and line, before any job runs.
-if shutil.which("seqcnn"):
+# A mistake in the configuration is said with its file and line, before any job runs: by the process that starts the
+# jobs, where that has seqcnn beside it and not only in the jobs' environments.
+if workflow.is_main_process and shutil.which("seqcnn"):
     checked = subprocess.run(
         ["seqcnn", "workflow", "check", "--quiet", "--samples", config["samples"]],
         stderr=subprocess.PIPE,
