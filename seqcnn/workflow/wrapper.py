@@ -41,6 +41,7 @@ def command_line(
     arguments: Sequence[str],
     output: bool = True,
     folder: bool = False,
+    folders: Sequence[str] = (),
     threads: bool = True,
     again: str = "--force",
 ) -> list[str]:
@@ -57,6 +58,8 @@ def command_line(
         The first output is ``--output``.
     folder : bool
         The output is the folder of the first output.
+    folders : sequence of str
+        Named inputs, files, of which the command is given the folder.
     threads : bool
         The command has ``--threads``.
     again : str
@@ -67,7 +70,10 @@ def command_line(
     list of str
         ``params.extra`` comes last, split as a shell does.
     """
-    inputs = dict(snakemake.input.items())
+    inputs = {
+        name: str(Path(str(files)).parent) if name in folders and files else files
+        for name, files in snakemake.input.items()
+    }
     missing = [name for name in arguments if name not in inputs]
     if missing:
         raise ValueError(f"seqcnn {command}: the rule has no input named {missing[0]}")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,3 +49,18 @@ def test_every_profile_does_again_what_a_killed_run_left(name: str) -> None:
     profile = yaml.safe_load((TEMPLATE / "profiles" / name / "config.yaml").read_text())
     assert profile["rerun-incomplete"] is True
     assert name == "default" or profile["executor"] == name
+
+
+@pytest.mark.slow
+def test_the_package_has_it_all(tmp_path: Path) -> None:
+    """Built as an installer builds it."""
+    root = TEMPLATE.parent.parent.parent
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    if importlib.util.find_spec("hatchling") is None:
+        pytest.skip("hatchling is not installed")
+    subprocess.run(build, cwd=root, check=True, capture_output=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+    wanted = [TEMPLATE / path for path in files()]
+    wanted += [path for path in WRAPPERS.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {str(path.relative_to(root)) for path in wanted} <= names
