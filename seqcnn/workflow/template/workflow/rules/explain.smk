@@ -29,7 +29,9 @@ rule motifs:
     output:
         table="results/{sample}/motifs/motifs.tsv",
         sites="results/{sample}/motifs/sites.bed",
+        positions="results/{sample}/motifs/positions.tsv",
         record="results/{sample}/motifs/run.json",
+        matches="results/{sample}/motifs/matches.tsv",
         matrices=multiext("results/{sample}/motifs/motifs", ".meme", ".jaspar", ".transfac", ".homer"),
         logos=directory("results/{sample}/motifs/logos"),
     log:
@@ -46,11 +48,12 @@ rule motifs:
         gpu=0,
     conda:
         "../envs/seqcnn.yaml"
-    # A model without a motif to keep draws none and writes no matrices: they are promised, so they are empty then.
+    # There are matches with --database only, and logos and matrices of motifs that are kept: what is promised but has
+    # nothing in it is left empty.
     shell:
         "seqcnn motifs {input.model} {input.data} {params.more} --threads {threads} --force"
         " -o {params.folder} 2> {log}"
-        " && mkdir -p {output.logos} && touch {output.matrices}"
+        " && mkdir -p {output.logos} && touch {output.matrices} {output.matches}"
 
 
 # Places in the genome are kept where there are any. Scores are in column 6 there, and in column 2 elsewhere.

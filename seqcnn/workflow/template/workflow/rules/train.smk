@@ -47,6 +47,7 @@ rule train:
         model="results/{sample}/model/model.safetensors",
         history="results/{sample}/model/history.tsv",
         metrics="results/{sample}/model/metrics.json",
+        held_out="results/{sample}/model/held_out.tsv",
         record="results/{sample}/model/run.json",
     log:
         "logs/train/{sample}.log",
@@ -81,6 +82,7 @@ rule calibrate:
         model="results/{sample}/model/model.safetensors",
         history="results/{sample}/model/history.tsv",
         metrics="results/{sample}/model/metrics.json",
+        held_out="results/{sample}/model/held_out.tsv",
         record="results/{sample}/model/run.json",
         table="results/{sample}/model/trials.tsv",
         picture="results/{sample}/model/trials.png",
