@@ -22,7 +22,12 @@ OF_THE_WORKFLOW: Final = {
 """Options that a project cannot be given, and why."""
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  seqcnn workflow init project/
+  seqcnn workflow check"""
+)
 def command() -> None:
     """Many samples, on one machine, a Slurm cluster or Kubernetes, with Snakemake."""
 
@@ -138,7 +143,8 @@ def gather(parts: tuple[str, ...], output: str, force: bool, overlaps: bool, qui
 
 @command.command(
     epilog="""\b
-Example:
+Examples:
+  seqcnn workflow wrappers
   snakemake --cores 2 --wrapper-prefix "file://$(seqcnn workflow wrappers)/\""""
 )
 def wrappers() -> None:
