@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -89,24 +90,25 @@ def test_layouts() -> None:
         command_line(made, "x", arguments=["model"])
 
 
+@pytest.mark.parametrize("code", [0, 3])
 def test_messages_go_to_the_log_and_results_to_the_output(
-    tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(tools), prepend=":")
+    program = tmp_path / "seqcnn"
+    program.write_text(f'#!/bin/sh\necho "$@"\necho warned >&2\nexit {code}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     log, out = tmp_path / "x.log", tmp_path / "x.txt"
-    config = WRAPPERS / "compare" / "test" / "site.jaspar"
-    run(
-        rule({"q": str(config), "t": str(config)}, str(out), str(log), "--top 1"),
-        "compare",
-        arguments=["q", "t"],
-        results=True,
-        threads=False,
-    )
-    assert out.read_text().startswith("query")
-    with pytest.raises(SystemExit) as stop:
-        run(rule({"q": "none"}, str(out), str(log)), "info", arguments=["q"], results=True, threads=False)
-    assert stop.value.code == 1
-    assert "none: " in log.read_text()
+
+    def perform(**layout: Any) -> None:
+        made = rule({"file": "m"}, str(out), str(log), "--json")
+        with nullcontext() if code == 0 else pytest.raises(SystemExit, match=str(code)):
+            run(made, "info", arguments=["file"], threads=False, **layout)
+
+    perform(results=True)
+    assert (out.read_text(), log.read_text()) == ("info m --json\n", "warned\n")
+    perform()
+    assert sorted(log.read_text().splitlines()) == sorted([f"info m --output {out} --force --json", "warned"])
 
 
 @pytest.mark.slow
