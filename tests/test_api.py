@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,9 +26,17 @@ from seqcnn.errors import InputError, ModelFileError, UsageError
 from seqcnn.models import modelfile
 from seqcnn.sequence.alphabet import decode, encode
 from seqcnn.version import __version__
+from tests.conftest import few_resamples
 from tests.training.conftest import sites
 
 TINY: dict[str, Any] = {"n_filters": 4, "kernel_size": 10, "hidden": 0, "members": 1, "epochs": 3, "device": "cpu"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_intervals() -> Iterator[None]:
+    """Spare intervals, which take longer than training here."""
+    with few_resamples():
+        yield
 
 
 def strings(n: int, seed: int = 0) -> tuple[list[str], list[float]]:

@@ -120,8 +120,9 @@ def run_anew(parent: Path, *words: object, **streams: Any) -> Run:
     return Run(folder, done)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def quick_intervals() -> Iterator[None]:
+    """Spare intervals, which take longer than training here; a file that compares with other processes has none of it."""
     with few_resamples():
         yield
 
