@@ -122,7 +122,7 @@ def run_anew(parent: Path, *words: object, **streams: Any) -> Run:
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_intervals() -> Iterator[None]:
-    """Spare intervals, which take longer than training here; a file that compares with other processes has none of it."""
+    """Spare intervals, which take longer than training here; files that compare with other processes do not."""
     with few_resamples():
         yield
 
