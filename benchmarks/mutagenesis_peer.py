@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -55,6 +56,8 @@ def rate(
             clock,
         )
 
-    few, every = (min(run(n) for _ in range(2)) for n in (fewer, len(x)))
     mutants = 3 * x.shape[2]
-    return (len(x) - fewer) * mutants / max(every - few, 1e-9) if fast else len(x) * mutants / every
+    if not fast:
+        return len(x) * mutants / min(run(len(x)) for _ in range(2))
+    more = statistics.median(run(len(x)) - run(fewer) for _ in range(3))
+    return (len(x) - fewer) * mutants / more if more > 0 else 0.0  # too little work to be told from the preparation
