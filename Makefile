@@ -1,4 +1,4 @@
-# make demo   from nothing to a trained model and its predictions
+# make demo   from nothing to a trained model, its predictions, and a report
 # make test   the test suite
 # Each sets up .venv first. A GPU user says: make demo TORCH=torch
 
@@ -24,10 +24,14 @@ demo: setup
 	rm -rf $(DEMO) && mkdir $(DEMO)
 	$(BIN)/seqcnn train data/peaks.narrowPeak --genome data/genome.fa.gz --length 101 --test-chroms chr4 --seed 1 -o $(DEMO)/run
 	$(BIN)/seqcnn predict $(DEMO)/run data/peaks.narrowPeak --genome data/genome.fa.gz -o $(DEMO)/scores.tsv
+	$(BIN)/seqcnn motifs $(DEMO)/run data/peaks.narrowPeak --genome data/genome.fa.gz --negatives dinucleotide --logos none --top 12 -o $(DEMO)/run/motifs
+	$(BIN)/seqcnn mutate $(DEMO)/run data/peaks.narrowPeak --genome data/genome.fa.gz --maps 0 --no-table -o $(DEMO)/run/mutations
+	$(BIN)/seqcnn report $(DEMO)/run -o $(DEMO)/report.html
 	@echo
 	@echo "Made from the simulated example in data/:"
 	@echo "  $(DEMO)/run/model.safetensors  the model (seqcnn info $(DEMO)/run)"
 	@echo "  $(DEMO)/run/metrics.json       how good it is on chromosome 4, which it never saw"
+	@echo "  $(DEMO)/report.html            all of this as a page: open it in a browser"
 	@echo "  $(DEMO)/run/history.tsv        loss and validation score of every epoch"
 	@echo "  $(DEMO)/run/run.json           options, inputs, versions, counts"
 	@echo "  $(DEMO)/scores.tsv             a score and a probability for each peak"
@@ -64,6 +68,7 @@ bench-gpu: setup
 
 example: setup
 	$(BIN)/python data/make_example.py
+	$(BIN)/python data/workflow_example.py
 
 clean:
 	rm -rf $(VENV) .bench-venv $(DEMO)

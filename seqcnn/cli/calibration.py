@@ -16,7 +16,8 @@ from seqcnn.cli.run_folder import write_run
 from seqcnn.cli.watch import Watch
 from seqcnn.dataset.examples import Examples
 from seqcnn.training import calibrate
-from seqcnn.training.evaluate import evaluate
+from seqcnn.training.evaluate import evaluate_part
+from seqcnn.training.held_out import HeldOut
 from seqcnn.training.history import History
 from seqcnn.training.keeping import Keeper, place
 from seqcnn.training.ledger import Ledger
@@ -168,7 +169,7 @@ class Calibration:
             self.report.say(f"left the numbers on a fold, and so come last: trials {_numbers(lost)}")
         write_trials(folder, self.trials, self.options, given, self.prepared.metric)
         model, history = self._train_best(watch, keeper)
-        metrics = self._judge(model)
+        metrics, held_out = self._judge(model)
         record.add(
             **self.prepared.record(),
             epochs=len(history.epochs),
@@ -176,12 +177,13 @@ class Calibration:
             lost_trials=[trial.number + 1 for trial in lost],
             lost_networks=[i + 1 for i in sorted(history.lost)],
         )
-        write_run(folder, model, [history], metrics, record)
+        write_run(folder, model, [history], metrics, held_out, record)
         if "test" in metrics:
             self.report.say(f"test ({self.prepared.split.counts['test']:,} examples)")
             self.report.say(metrics_table(metrics["test"]))
         self.report.say(
-            f"wrote {folder}/: trials.tsv, trials.png, trials/, model.safetensors, history.tsv, metrics.json, run.json"
+            f"wrote {folder}/: trials.tsv, trials.png, trials/, model.safetensors, history.tsv, metrics.json, "
+            "held_out.tsv, run.json"
         )
         return score
 
@@ -230,15 +232,18 @@ class Calibration:
         self.prepared.describe_data(model)
         return model, history
 
-    def _judge(self, model: Model) -> dict[str, Any]:
-        """Return the metrics of a model: how its settings did, and the test; they are put in it too."""
+    def _judge(self, model: Model) -> tuple[dict[str, Any], list[HeldOut]]:
+        """Return the metrics of a model: how its settings did, and the test; they are put in it too. And the scores."""
         chosen = {"metric": self.prepared.metric, "best": model.training["calibration"]}
         metrics: dict[str, Any] = {"calibration": chosen}
         test = self.prepared.split.rows("test")
+        held_out = []
         if len(test):
-            metrics["test"] = evaluate(model, self.prepared.examples.take(test), seed=self.base.seed)
+            examples = self.prepared.examples.take(test)
+            metrics["test"], scores = evaluate_part(model, examples, "test", seed=self.base.seed)
+            held_out.append(scores)
         model.training["metrics"] = metrics
-        return metrics
+        return metrics, held_out
 
 
 class _Progress:

@@ -10,15 +10,24 @@ from seqcnn.cli.record import Record, write_json
 from seqcnn.formats.output import atomic_path
 from seqcnn.models.modelfile import FILE_NAME, Model, save
 from seqcnn.processes import place
+from seqcnn.training import held_out as held_out_file
+from seqcnn.training.held_out import HeldOut
 from seqcnn.training.history import History
 
 COLUMNS = ("epoch", "member", "training_loss", "validation_loss", "validation_score", "seconds", "sequences_per_second")
 
 
 def write_run(
-    folder: Path, model: Model, histories: Sequence[History], metrics: Mapping[str, Any], record: Record
+    folder: Path,
+    model: Model,
+    histories: Sequence[History],
+    metrics: Mapping[str, Any],
+    held_out: Sequence[HeldOut],
+    record: Record,
 ) -> None:
-    """Write model, history, metrics and record: what is large, and worth most, first. One of several processes does.
+    """Write model, history, metrics, scores of what was held out and record; the model first, which is worth most.
+
+    One of several processes does.
 
     Parameters
     ----------
@@ -27,6 +36,7 @@ def write_run(
     histories : sequence of History
         One; or one a fold, which then has a column.
     metrics : mapping
+    held_out : sequence of HeldOut
     record : Record
     """
     if not place().leads:
@@ -39,6 +49,7 @@ def write_run(
     with atomic_path(folder / "history.tsv") as path:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     write_json(metrics, folder / "metrics.json")
+    held_out_file.write(held_out, folder / held_out_file.FILE_NAME, model.target_names, model.task)
     write_json(record.finish(), folder / "run.json")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqcnn.errors import UsageError
 from seqcnn.formats.motif_files import MOTIF_FORMATS, write_motifs
@@ -84,6 +86,9 @@ def draw_logos(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs)
     remove_former(folder / "logos", [f"*.{kind}" for kind in PICTURE_FORMATS], files)
 
 
+POSITION_COLUMNS: Final = ("motif", "distance", "n_sites")
+
+
 def write_sites(
     parts: Iterable[PlacedSites], found: Sequence[FoundMotif], path: Path, *, after_each: Callable[[int], object]
 ) -> int:
@@ -91,17 +96,32 @@ def write_sites(
 
     Lines are in the order of the sequences, part by part, in a part motif by motif. They have chromosome and strand of
     the genome where a sequence's place is known, else the sequence's name and place in it. What hangs over a sequence's
-    end is cut off. The score is that of the site: of a filter its activation.
+    end is cut off. The score is that of the site: of a filter its activation. Beside it comes positions.tsv: for each
+    motif how many sites lie at which distance from the centre of their sequence.
     """
     n = 0
+    distances = [Counter[int]() for _ in found]
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         for part in parts:
             for number, sites in part.sites:
                 if found[number].kept and len(sites):
                     file.write(_bed_lines(found[number].name, sites, part))
+                    distances[number].update(_distances(sites, part.lengths))
                     n += len(sites)
                     after_each(len(sites))
+    with atomic_path(path.with_name("positions.tsv")) as temporary:
+        lines = ["\t".join(POSITION_COLUMNS)]
+        for each, counts in zip(found, distances, strict=True):
+            lines += [f"{each.name}\t{distance}\t{count}" for distance, count in sorted(counts.items())]
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return n
+
+
+def _distances(sites: Sites, lengths: NDArray[np.int64]) -> dict[int, int]:
+    """Count sites by the distance of their middle from that of their sequence, in bp, a half rounded down."""
+    twice = 2 * sites.start + sites.width - lengths[sites.sequence]
+    values, counts = np.unique(twice // 2, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def _bed_lines(name: str, sites: Sites, part: PlacedSites) -> str:

@@ -15,8 +15,9 @@ from seqcnn.dataset.split import SplitOptions, assign
 from seqcnn.errors import InputError, TrainingError
 from seqcnn.models.modelfile import Model
 from seqcnn.models.network import join_members
-from seqcnn.training.evaluate import evaluate
+from seqcnn.training.evaluate import evaluate_part
 from seqcnn.training.fit import Watcher
+from seqcnn.training.held_out import HeldOut
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.keeping import Keeper
 from seqcnn.training.metrics import validation_score
@@ -38,11 +39,14 @@ class CrossValidated:
         Of each fold.
     metrics : list of dict
         Of each fold's model on the fold that it has not seen, see :func:`seqcnn.training.evaluate.evaluate`.
+    held_out : list of HeldOut
+        The scores of these folds.
     """
 
     model: Model
     histories: list[History]
     metrics: list[dict[str, Any]]
+    held_out: list[HeldOut]
 
 
 def cross_validate(
@@ -84,7 +88,7 @@ def cross_validate(
     InputError, TrainingError
     """
     both_strands = options.reads_both_strands(alphabet)
-    networks, histories, metrics = [], [], []
+    networks, histories, metrics, scored = [], [], [], []
     for fold in range(int(folds.max()) + 1):
         others, held_out = examples.take(folds != fold), examples.take(folds == fold)
         splitting = SplitOptions(valid_fraction=valid_fraction)
@@ -113,12 +117,14 @@ def cross_validate(
         )
         networks.append(trained.model.network)
         histories.append(trained.history)
-        metrics.append(evaluate(trained.model, held_out, seed=options.seed))
+        judged, scores = evaluate_part(trained.model, held_out, f"fold {fold + 1}", seed=options.seed)
+        metrics.append(judged)
+        scored.append(scores)
     said = replace(options, task=trained.model.task, epochs=trained.model.training["options"]["epochs"])
     counts = {"train": len(examples), "folds": len(networks)}
     model = make_model(join_members(networks), said, examples, counts, target_names, alphabet, length, class_column)
     model.training["folds"] = metrics
-    return CrossValidated(model, histories, metrics)
+    return CrossValidated(model, histories, metrics, scored)
 
 
 def check_folds(examples: Examples, folds: NDArray[np.int64], task: str, class_names: Sequence[str] = ()) -> None:

@@ -12,6 +12,7 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.errors import InputError
 from seqcnn.models.modelfile import Model
 from seqcnn.models.predict import predict
+from seqcnn.training.held_out import HeldOut
 from seqcnn.training.judging import binary_metrics, multiclass_metrics, poisson_metrics, regression_metrics
 
 Array = NDArray[np.float32]
@@ -52,6 +53,20 @@ def evaluate(
     InputError
         If the targets do not fit the model.
     """
+    scores = _score(model, examples, batch_size)
+    return _judge(model, examples, scores if undo is None else undo(scores), seed)
+
+
+def evaluate_part(model: Model, examples: Examples, part: str, *, seed: int = 0) -> tuple[dict[str, Any], HeldOut]:
+    """Judge a model as :func:`evaluate` does; return the metrics, and the scores under the name of the part."""
+    scores = _score(model, examples)
+    assert examples.targets is not None
+    held_out = HeldOut(part, examples.names, examples.targets, scores, examples.weights)
+    return _judge(model, examples, scores, seed), held_out
+
+
+def _score(model: Model, examples: Examples, batch_size: int | None = None) -> Array:
+    """Return the scores of examples with such targets as the model has, shape (n, n_scores)."""
     wanted = model.target_columns
     if examples.targets is None or examples.targets.shape[1] != len(wanted):
         n = 0 if examples.targets is None else examples.targets.shape[1]
@@ -59,13 +74,15 @@ def evaluate(
             f"the data have {n} target{'s' * (n != 1)}, but the model has {len(wanted)} ({', '.join(wanted)})",
             hint="see --target-column",
         )
-    scores = predict(model.network, examples.sequences, batch_size)
-    if undo is not None:
-        scores = undo(scores)
+    return predict(model.network, examples.sequences, batch_size)
+
+
+def _judge(model: Model, examples: Examples, scores: Array, seed: int) -> dict[str, Any]:
+    assert examples.targets is not None
     of_each = [scores] if model.task == "multiclass" else list(scores.T)
     return {
         name: judge(model.task, truth, score, seed, examples.weights, model.target_names)
-        for name, truth, score in zip(wanted, examples.targets.T, of_each, strict=True)
+        for name, truth, score in zip(model.target_columns, examples.targets.T, of_each, strict=True)
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from seqcnn.errors import InputError, TrainingError
 from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network
 from seqcnn.training import parallel
-from seqcnn.training.evaluate import evaluate
+from seqcnn.training.evaluate import evaluate_part
 from seqcnn.training.fit import Watcher
+from seqcnn.training.held_out import HeldOut
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.keeping import Keeper
 from seqcnn.training.members import fit_members, usual_members
@@ -38,11 +39,14 @@ class Trained:
     history : History
     metrics : dict
         For "valid" and "test", where there are such: see :func:`seqcnn.training.evaluate.evaluate`.
+    held_out : list of HeldOut
+        The scores of these parts.
     """
 
     model: Model
     history: History
     metrics: dict[str, Any]
+    held_out: list[HeldOut] = field(default_factory=list)
 
 
 def check(examples: Examples, split: Split, options: TrainOptions, task: str, class_names: Sequence[str] = ()) -> None:
@@ -161,9 +165,10 @@ def train(
     model.training["best_epoch"] = history.best_epoch
     if parallel.current().rank:  # the first process judges it
         parts = {}
-    metrics = {name: evaluate(model, part, seed=options.seed) for name, part in parts.items()}
+    judged = {name: evaluate_part(model, part, name, seed=options.seed) for name, part in parts.items()}
+    metrics = {name: found for name, (found, _) in judged.items()}
     model.training["metrics"] = metrics
-    return Trained(model, history, metrics)
+    return Trained(model, history, metrics, [held_out for _, held_out in judged.values()])
 
 
 def _find_task(examples: Examples | Streamed) -> str:

@@ -62,7 +62,7 @@ def call(*arguments: object, stdin: bytes = b"") -> Result:
     return Result(code, out, err)
 
 
-RUN_FILES = {"model.safetensors", "history.tsv", "metrics.json", "run.json"}
+RUN_FILES = {"model.safetensors", "history.tsv", "metrics.json", "held_out.tsv", "run.json"}
 CALIBRATION_FILES = RUN_FILES | {"trials.tsv", "trials.png", "trials"}
 
 
@@ -120,8 +120,9 @@ def run_anew(parent: Path, *words: object, **streams: Any) -> Run:
     return Run(folder, done)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def quick_intervals() -> Iterator[None]:
+    """Spare intervals, which take longer than training here; files that compare with other processes do not."""
     with few_resamples():
         yield
 

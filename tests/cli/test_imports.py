@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +26,10 @@ LAYERS = {
     "training": 4,
     "interpret": 5,
     "report": 6,
-    "api": 7,
-    "cli": 8,
-    "__main__": 9,
+    "workflow": 7,
+    "api": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 HEAVY = {"torch", "numpy", "pandas", "sklearn", "Bio", "h5py", "scipy", "pyfaidx", "matplotlib", "logomaker"}
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -130,9 +131,11 @@ def test_help_loads_no_large_library(command: str | None) -> None:
 
 
 def test_help_is_quick() -> None:
+    """In CPU seconds: other programs may be about."""
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        before = os.times()
         subprocess.run([sys.executable, "-m", "seqcnn", "--help"], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - began)
-    assert min(seconds) < 0.5
+        after = os.times()
+        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(seconds) < 0.3

@@ -17,7 +17,7 @@ import pytest
 from tests.cli.conftest import SMALL, Inputs, Shell
 from tests.cli.killed import DIED, finish, kill_after
 
-FILES = ["history.tsv", "metrics.json", "model.safetensors", "run.json"]
+FILES = ["held_out.tsv", "history.tsv", "metrics.json", "model.safetensors", "run.json"]
 CHECKPOINT = "checkpoint.safetensors"
 COURSE = [
     "--test-fraction",
@@ -40,6 +40,11 @@ KEPT = ["--checkpoint-seconds", 1e-6]
 def words(inputs: Inputs) -> list[object]:
     """A run of 16 steps with shuffled negatives."""
     return ["train", inputs.positives, *SMALL, *COURSE, "--members", 2]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_intervals() -> None:
+    """Leave intervals as they are in processes of their own."""
 
 
 @pytest.fixture

@@ -44,6 +44,17 @@ def test_names(tmp_path: Path) -> None:
     ]
 
 
+def test_distances_from_the_centre(tmp_path: Path) -> None:
+    """Of sequences of 20 bp, the centre between bases 9 and 10; a half is rounded down."""
+    lines(None, tmp_path / "s.bed")
+    assert (tmp_path / "positions.tsv").read_text().splitlines() == [
+        "motif\tdistance\tn_sites",
+        "m\t-11\t1",
+        "m\t-6\t2",
+        "m\t10\t1",
+    ]
+
+
 def test_places(tmp_path: Path) -> None:
     """Of a region read on the minus strand the site is counted from its end; without a place it is the name's."""
     chrom = np.array(["chr1", "chr2", ""], dtype=object)

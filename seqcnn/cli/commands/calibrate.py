@@ -40,8 +40,8 @@ Examples:
   seqcnn train data.h5 -o again/ --config run/trials/trial_07.yaml
 
 The output folder holds trials.tsv (every setting, every fold's score), trials.png (score against each
-setting), trials/ (each trial's options, for train --config), model.safetensors, history.tsv, metrics.json
-and run.json."""
+setting), trials/ (each trial's options, for train --config), model.safetensors, history.tsv, metrics.json,
+held_out.tsv and run.json."""
 )
 @options.inputs()
 @options.output("The folder to write.")

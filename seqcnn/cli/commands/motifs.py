@@ -133,10 +133,10 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
 
     Motifs are made of the positives where SEQUENCES have labels (1 and 0), else of all; background is the base
     frequencies of all. The folder gets motifs.tsv (a line for each filter or motif: consensus, information, sites,
-    AUROC, effect on the model, best match), motif files, sites.bed, matches.tsv, logos/ and run.json. Motifs come with
-    the largest effect first: how much closer positives and negatives score when the motif's filters are silent, or (of
-    contributions) its sites masked. Of filters, memory use does not depend on the size of the input; sequences are laid
-    aside in the output folder meanwhile.
+    AUROC, effect on the model, best match), motif files, sites.bed, positions.tsv (how far sites lie from the centres),
+    matches.tsv, logos/ and run.json. Motifs come with the largest effect first: how much closer positives and negatives
+    score when the motif's filters are silent, or (of contributions) its sites masked. Of filters, memory use does not
+    depend on the size of the input; sequences are laid aside in the output folder meanwhile.
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli.motif_input import MotifInput

@@ -31,7 +31,7 @@ Examples:
   seqcnn train data.h5 -o run/ --resume
 
 The output folder holds model.safetensors, history.tsv (one line an epoch), metrics.json (validation and
-test, with 95% intervals) and run.json (options, inputs, counts)."""
+test, with 95% intervals), held_out.tsv (their scores) and run.json (options, inputs, counts)."""
 )
 @options.inputs()
 @options.output("The folder to write.")
@@ -128,12 +128,12 @@ def _train(
         )
     record.add(**prepared.record(), epochs=len(trained.history.epochs), best_epoch=trained.history.best_epoch)
     prepared.describe_data(trained.model)
-    write_run(folder, trained.model, [trained.history], trained.metrics, record)
+    write_run(folder, trained.model, [trained.history], trained.metrics, trained.held_out, record)
     finish(folder, keeper)
     for part, metrics in trained.metrics.items():
         report.say({"valid": "validation", "test": "test"}[part] + f" ({split.counts[part]:,} examples)")
         report.say(metrics_table(metrics))
-    report.say(f"wrote {folder}/: model.safetensors, history.tsv, metrics.json, run.json")
+    report.say(f"wrote {folder}/: model.safetensors, history.tsv, metrics.json, held_out.tsv, run.json")
 
 
 def _cross_validate(
@@ -152,7 +152,7 @@ def _cross_validate(
     from seqcnn.cli.watch import Watch
     from seqcnn.dataset.folds import assign_folds
     from seqcnn.training.cross_validation import cross_validate, summarise_all
-    from seqcnn.training.evaluate import evaluate
+    from seqcnn.training.evaluate import evaluate_part
 
     built, n_folds, chosen = prepared.built, given["folds"], replace(chosen, task=prepared.task)
     test_rows = prepared.split.rows("test")
@@ -181,15 +181,18 @@ def _cross_validate(
             keeper=keeper,
         )
     metrics: dict[str, Any] = {"folds": done.metrics, "cross_validation": summarise_all(done.metrics)}
+    held_out = done.held_out
     if len(test_rows):
-        metrics["test"] = evaluate(done.model, prepared.examples.take(test_rows), seed=chosen.seed)
+        test = prepared.examples.take(test_rows)
+        metrics["test"], scored = evaluate_part(done.model, test, "test", seed=chosen.seed)
+        held_out = [*held_out, scored]
     done.model.training["metrics"] = metrics
     record.add(**prepared.record(), folds_by=by, best_epoch=[history.best_epoch for history in done.histories])
     prepared.describe_data(done.model)
-    write_run(folder, done.model, done.histories, metrics, record)
+    write_run(folder, done.model, done.histories, metrics, held_out, record)
     finish(folder, keeper)
     report.say(folds_table(metrics["cross_validation"]))
     if "test" in metrics:
         report.say(f"test ({len(test_rows):,} examples)")
         report.say(metrics_table(metrics["test"]))
-    report.say(f"wrote {folder}/: model.safetensors, history.tsv, metrics.json, run.json")
+    report.say(f"wrote {folder}/: model.safetensors, history.tsv, metrics.json, held_out.tsv, run.json")
