@@ -45,8 +45,8 @@ def tools() -> Callable[[F], F]:
         options.option(
             "--mixup",
             type=click.FloatRange(min=0),
-            metavar="ALPHA",
-            help="Train on mixtures of two examples' pooled features, in shares drawn from Beta(ALPHA, ALPHA).",
+            metavar="X",
+            help="Train on mixtures of two examples' pooled features, in shares drawn from Beta(X, X).",
             show_default="0, none",
         ),
         options.option(

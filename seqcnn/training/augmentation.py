@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.contexts import N_BASES
 from seqcnn.sequence.counter import random_uint64
 
 _PLACE: Final = -0x61C8864680B583EB
@@ -20,13 +21,11 @@ _PLACE: Final = -0x61C8864680B583EB
 _MIX: Final = (30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)
 """Shifts and factors of SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195)."""
 _HALF: Final = (1 << 32) - 1
-N_BASES: Final = N_CODE + 1
-"""Bases and N: what a code says beyond these, a multiple of it, moves with the base and stays what it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How training sequences are changed; their lengths stay.
+    """How training sequences are changed; their lengths stay. A structural context moves with its base.
 
     Parameters
     ----------
