@@ -68,6 +68,7 @@ bench-gpu: setup
 
 example: setup
 	$(BIN)/python data/make_example.py
+	$(BIN)/python data/workflow_example.py
 
 clean:
 	rm -rf $(VENV) .bench-venv $(DEMO)

@@ -80,6 +80,15 @@ def test_script_makes_the_committed_files(tmp_path: Path) -> None:
         assert content(tmp_path / name) == content(DATA / name), name
 
 
+def test_the_example_of_a_project_is_a_part_of_it(tmp_path: Path) -> None:
+    command = [sys.executable, str(DATA / "workflow_example.py"), "--out", str(tmp_path)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    there = ROOT / "seqcnn" / "workflow" / "template" / "data"
+    assert {made.name for made in tmp_path.iterdir()} == {path.name for path in there.iterdir()}
+    for made in tmp_path.iterdir():
+        assert content(made) == content(there / made.name), made.name
+
+
 def test_size_and_time_stamps() -> None:
     assert sum(path.stat().st_size for path in DATA.iterdir() if path.is_file()) < 2_000_000
     for name in ("clip.fa.gz", "genome.fa.gz"):

@@ -88,7 +88,7 @@ class Done:
 BLOCKS = [Block(m["language"], m["body"], m["data"]) for m in FENCE.finditer(TEXT)]
 SHELL = [block for block in BLOCKS if block.language in ("bash", "console")]
 PUBLISHED = sorted({block.data for block in SHELL if block.data})
-ELSEWHERE = ("make", "pip", "python", ".venv/bin/python", "conda", "docker", "eval", "source")
+ELSEWHERE = ("make", "pip", "python", ".venv/bin/python", "conda", "docker", "eval", "source", "cd", "snakemake")
 """Commands that are looked up, not run; tests/cli/test_completion.py has those of completion."""
 
 
@@ -146,9 +146,12 @@ def perform_python(body: str, names: dict[str, Any]) -> str:
 
 
 def rules(body: str) -> list[dict[str, Any]]:
-    """Read a Snakefile of plain rules: output and shell command of each."""
+    """Read a Snakefile of plain rules: output and shell command of each; wrappers only have to be there."""
     found = []
     for text in re.split(r"^rule \w+:\n", body, flags=re.MULTILINE)[1:]:
+        if wrapper := re.search(r'wrapper:\n\s+"(.+)"', text):
+            assert (ROOT / "seqcnn/workflow/wrappers" / wrapper[1] / "wrapper.py").is_file()
+            continue
         output = re.search(r'output:\n\s+"(.+)",', text)
         shell = re.search(r"shell:\n((?:\s+\".*\"\n?)+)", text)
         assert output, text
@@ -247,6 +250,11 @@ def test_commands_that_are_not_run_name_what_there_is(command: str) -> None:
         assert script.is_file()
         options = [word for word in words[2:] if word.startswith("--")]
         assert all(option in script.read_text(encoding="utf-8") for option in options)
+    elif words[0] == "cd":
+        assert f"seqcnn workflow init {words[1]}\n" in TEXT
+    elif words[0] == "snakemake":
+        named = [word for word in words if word.startswith("profiles/")]
+        assert all((ROOT / "seqcnn/workflow/template" / name).is_dir() for name in named)
     elif words[0] == ".venv/bin/python":
         assert words[1:3] == ["-m", "pytest"]
         assert all((ROOT / word).exists() for word in words[3:] if not word.startswith("-"))
@@ -291,6 +299,8 @@ def test_prose_names_commands_and_options_that_there_are() -> None:
     known |= {option for command in commands().values() for p in command.params for option in p.secondary_opts}
     known |= {"--help", "-h"}
     for code in INLINE.findall(PROSE):
+        if code.startswith("snakemake "):
+            continue
         script = re.match(r"python (benchmarks/\w+\.py)", code)
         own = set(OPTION.findall((ROOT / script[1]).read_text(encoding="utf-8"))) if script else set()
         unknown = set(OPTION.findall(code)) - known - own

@@ -18,6 +18,7 @@ from seqcnn.interpret.found_motifs import FoundMotif
 from seqcnn.interpret.mutate import MutateOptions, mutate, rectangle
 from seqcnn.models import device as devices
 from seqcnn.models import modelfile
+from seqcnn.models.embedding import embed, joined
 from seqcnn.models.predict import predict
 from seqcnn.models.tasks import RESPONSES, respond
 
@@ -91,6 +92,25 @@ class Predictor:
         if RESPONSES.get(self.model.task) != response:
             raise ValueError(f"a {self.model.task} model predicts no {several}")
         return respond(self.model.task, self.predict(sequences))
+
+    def embed(
+        self, sequences: Sequence[str], *, layer: str = "last", ensemble: str = "concatenate"
+    ) -> NDArray[np.float32]:
+        """Return the features that scores are made of, shape (n, n_features); NaN for an empty sequence.
+
+        Parameters
+        ----------
+        sequences : sequence of str
+            DNA or RNA in any case, of any lengths.
+        layer, ensemble : str
+            See :data:`seqcnn.models.embedding.LAYERS` and :data:`seqcnn.models.embedding.ENSEMBLES`.
+
+        Raises
+        ------
+        TypeError, ValueError, seqcnn.errors.UsageError
+            If sequences or options are not as said.
+        """
+        return joined(embed(self.model.network, encode(sequences), layer), ensemble)
 
     def saturation_mutagenesis(
         self,

@@ -229,7 +229,7 @@ class Calibration:
             {"trial": trial.number + 1, "score": trial.best_checkpoint()[1], "settings": trial.settings}
             for trial in best
         ]
-        self.prepared.describe_targets(model)
+        self.prepared.describe_data(model)
         return model, history
 
     def _judge(self, model: Model) -> tuple[dict[str, Any], list[HeldOut]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcnn.cli.console import Reporter
+from seqcnn.dataset.folding import Folding
 from seqcnn.dataset.negatives import METHODS, NegativeOptions
 from seqcnn.dataset.prepare_options import COLUMNS, PrepareOptions
-from seqcnn.dataset.sources import ReadOptions
+from seqcnn.dataset.sources import ReadOptions, Tally
 from seqcnn.errors import UsageError
 from seqcnn.processes import place
 
@@ -41,7 +43,34 @@ def reading(given: Mapping[str, Any]) -> ReadOptions:
         task=given.get("task"),
         classes=given.get("classes", ()),
         prepare=preparing(given),
+        **structure(given),
     )
+
+
+def structure(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how sequences get structures.
+
+    Raises
+    ------
+    UsageError
+        If an option is said that has no use then.
+    """
+    method = given.get("structure")
+    if given.get("fold_span") is not None and method != "fold":
+        raise UsageError("--fold-span goes with --structure fold")
+    return {"structure": method, "folding": Folding(given.get("fold_span"), given.get("threads"))}
+
+
+@contextmanager
+def folding_shown(reading: ReadOptions, tally: Tally, report: Reporter) -> Iterator[None]:
+    """Show how many sequences have been folded."""
+    if reading.structure != "fold":
+        yield
+        return
+    with report.progress("folding") as progress:
+        tally.on_folded = progress.by
+        yield
+    tally.on_folded = None
 
 
 def preparing(given: Mapping[str, Any]) -> PrepareOptions | None:
@@ -87,7 +116,27 @@ def reading_for(model: Model, given: Mapping[str, Any], report: Reporter) -> Rea
         "task": model.task,
         "classes": model.target_names if model.task == "multiclass" else (),
     }
-    return reading({**given, **known})
+    return reading({**given, **known, **_structure_for(model, given)})
+
+
+def _structure_for(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how structures come about for a model: as in training, unless said otherwise.
+
+    Raises
+    ------
+    UsageError
+        If structures are said and the model reads none, or the other way round.
+    """
+    about, said = model.structure, given.get("structure")
+    if (about is None) != (said in (None, "none")) and said is not None:
+        raise UsageError(f"the model reads {'no ' * (about is None)}structures, but --structure says {said}")
+    if about is None:
+        return {"structure": "none"}
+    method = said or about["method"]
+    if method != "fold":
+        return {"structure": method}
+    span = given.get("fold_span")
+    return {"structure": method, "fold_span": about.get("span") if span is None else span}
 
 
 def negatives(given: Mapping[str, Any]) -> NegativeOptions:
@@ -115,6 +164,8 @@ def set_rule(model: Model, rule: str | None) -> None:
         raise UsageError(
             f"--rule window: {model.architecture} has no detectors of one length; it scores sequences whole"
         )
+    if rule == "window" and model.network.settings.contexts:
+        raise UsageError("--rule window: a window by itself has no structure; the model scores sequences whole")
     if rule is not None:
         model.network.rule = rule
 

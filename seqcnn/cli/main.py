@@ -24,7 +24,7 @@ from seqcnn.version import __version__
 
 ORDER: Final = (
     *("encode", "train", "calibrate", "evaluate", "predict", "motifs", "mutate", "variants", "scan"),
-    *("report", "compare", "logo", "import", "export", "info"),
+    *("report", "compare", "logo", "embed", "design", "import", "export", "workflow", "info"),
 )
 """Commands in the order of work; others follow by name."""
 

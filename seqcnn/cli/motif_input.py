@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from seqcnn.dataset.build import open_sources
 from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.sources import ReadOptions, Source, Tally, read_all
+from seqcnn.dataset.structure import as_described, completed
 from seqcnn.errors import InputError, UsageError
+from seqcnn.sequence.contexts import bases_of
 from seqcnn.sequence.ragged import from_rows
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
 
@@ -51,8 +53,14 @@ class MotifInput:
         of_classes = model.task == "multiclass" and not says
         self._sources = self._open(paths, reading, None if of_classes else math.nan)
         self._others: list[Source] = []
+        self._reading = as_described(reading, self._sources[0].structure)
+        if self._negatives == "dinucleotide" and self._reading.structure == "read":
+            what = (
+                f"--negatives dinucleotide: the structures of {self._sources[0].path} were read, and shuffles have none"
+            )
+            raise UsageError(f"{what}; name a file of negatives with structures, or use --structure fold")
         if self._negatives not in (None, "dinucleotide"):
-            self._others = self._open((self._negatives,), reading, None)
+            self._others = self._open((self._negatives,), self._reading, None)
         self._column = _column(self._sources[0], model, self.target)
 
     def _open(self, paths: tuple[str, ...], reading: ReadOptions, label: float | None) -> list[Source]:
@@ -74,9 +82,10 @@ class MotifInput:
                 raise UsageError(f"{what}; leave the option out")
             yield chunk, np.ones(len(chunk), np.float32)
             if self._negatives == "dinucleotide":
-                shuffled = dinucleotide_shuffle(chunk.sequences, self._seed, first_index=first)
+                shuffled = dinucleotide_shuffle(bases_of(chunk.sequences), self._seed, first_index=first)
                 names = from_rows(row.tobytes() + b"_shuffled" for row in chunk.names)
-                yield Examples(shuffled, names, None, chunk.origin), np.zeros(len(chunk), np.float32)
+                for made in completed([Examples(shuffled, names, None, chunk.origin)], self._reading, self._tally):
+                    yield made, np.zeros(len(made), np.float32)
             first += len(chunk)
         for chunk in read_all(self._others) if self._others else ():
             yield chunk, np.zeros(len(chunk), np.float32)

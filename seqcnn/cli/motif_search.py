@@ -87,6 +87,8 @@ def open_search(
     """Return what motifs are found with."""
     if method == "filters":
         return FilterSearch(model, options, folder)
+    if model.structure is not None:
+        raise UsageError("--method contributions is for models that read no RNA structure; see --method filters")
     from seqcnn.interpret.contribution_search import ContributionSearch
 
     return ContributionSearch(model, options, tally)

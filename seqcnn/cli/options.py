@@ -124,6 +124,27 @@ def reading(*, by_model: bool = False) -> Callable[[F], F]:
     )
 
 
+def structure(*, by_model: bool = False) -> Callable[[F], F]:
+    """Which structures RNA has; a model may know."""
+    return stack(
+        option(
+            "--structure",
+            type=click.Choice(["none", "fold", "read"]),
+            help="Give each base of RNA its structural context (external, hairpin, bulge, internal loop, multiloop, "
+            "stem): fold (least free energy, by ViennaRNA) or read (FASTA with a second line, dot-bracket or letters E "
+            "H B I M S, for each record).",
+            show_default="as in training" if by_model else "as encoded, else none",
+        ),
+        option(
+            "--fold-span",
+            type=click.IntRange(min=4),
+            metavar="BP",
+            help="Fold so that no two bases pair which are further apart.",
+            show_default="as in training" if by_model else "no limit",
+        ),
+    )
+
+
 def labels(*, by_model: bool = False) -> Callable[[F], F]:
     """Where targets come from, and negatives; a model may know what its targets are called and whether they are 0/1."""
     made = "gc for regions, dinucleotide for sequences"

@@ -14,6 +14,7 @@ from seqcnn.dataset.build import Built, load
 from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.sources import ReadOptions, Tally
 from seqcnn.dataset.split import Split, SplitOptions, assign
+from seqcnn.errors import UsageError
 from seqcnn.models import architectures
 from seqcnn.models import device as devices
 from seqcnn.training.digest import digest
@@ -91,6 +92,7 @@ class Prepared:
             "length": self.built.length,
             "names of targets": [*self.built.target_names, *self.target_names],
             "preparation of targets": self.built.preparation,
+            **({} if self.built.structure is None else {"structure": self.built.structure}),
             "data": digest(self.examples) if self.streamed is None else self.streamed.digest,
         }
 
@@ -103,12 +105,15 @@ class Prepared:
             "counts": dict(self.tally.counts) | {f"split: {name}": n for name, n in self.split.counts.items()},
             "notes": self.tally.notes + self.split.notes,
             "preparation": self.built.preparation,
+            **({} if self.built.structure is None else {"structure": self.built.structure}),
         }
 
-    def describe_targets(self, model: Model) -> None:
-        """Put in a model what was done to the targets that it was trained on."""
+    def describe_data(self, model: Model) -> None:
+        """Put in a model what was done to the targets that it was trained on, and how structures came about."""
         if self.built.preparation is not None:
             model.training["preparation"] = self.built.preparation
+        if self.built.structure is not None:
+            model.training["structure"] = self.built.structure
 
 
 def set_machine(given: Mapping[str, Any], options: TrainOptions) -> torch.device:
@@ -147,8 +152,10 @@ def prepare(
     start = start or Start()
     if (path := find_streamed(data, given, report)) is not None:
         return _prepare_streamed(path, reading, splitting, options, device, report, start)
-    examples, built = load(data, reading, options_given.negatives(given), tally)
+    with options_given.folding_shown(reading, tally, report):
+        examples, built = load(data, reading, options_given.negatives(given), tally)
     start.check_alphabet(built.alphabet)
+    _check_structure(built, options, start, tally)
     both = options.reads_both_strands(built.alphabet)
     task = options.task or built.task
     task = task or (find_task(examples.targets) if examples.targets is not None else "binary")
@@ -175,6 +182,7 @@ def _prepare_streamed(
     tally = Tally()
     streamed, built = read_streamed(path, reading, splitting, options, report, tally)
     start.check_alphabet(built.alphabet)
+    _check_structure(built, options, start, tally)
     known = streamed.everything.sketch()
     assert known.targets is not None
     task = options.task or built.task or find_task(known.targets)
@@ -188,6 +196,17 @@ def _prepare_streamed(
     split = Split(np.zeros(0, dtype=object), streamed.counts, streamed.notes)
     both = options.reads_both_strands(built.alphabet)
     return Prepared(known, built, split, task, both, device, tally, start, streamed)
+
+
+def _check_structure(built: Built, options: TrainOptions, start: Start, tally: Tally) -> None:
+    """Refuse what does not go with structures; say what is otherwise with them."""
+    start.check_structure(built.structure is not None)
+    if built.structure is None:
+        return
+    if options.reads_both_strands(built.alphabet):
+        raise UsageError(f"--strands {options.strands}: structures are of one strand")
+    if options.resample and built.negatives == "dinucleotide":
+        tally.note("shuffled negatives stay as they are: afresh every epoch they would have to be folded every epoch")
 
 
 def _announce(

@@ -12,6 +12,7 @@ from seqcnn.dataset.sources import ReadOptions, Tally
 from seqcnn.dataset.split import SplitOptions
 from seqcnn.dataset.store import Dataset
 from seqcnn.dataset.streamed import Streamed
+from seqcnn.dataset.structure import alike, in_words
 from seqcnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def read_streamed(
     (source,) = open_sources([path], reading, tally, label=1.0)
     source.close()
     dataset = Dataset(path)
+    if not alike(source.structure, dataset.structure):
+        raise UsageError(f"--stream: {path} has structures {in_words(dataset.structure)}; encode it as they are to be")
     if source.has_classes and not dataset.class_names:
         raise UsageError(f"--stream: {path} has no names of classes; encode it with --task multiclass")
     alphabet = source.alphabet or "dna"
@@ -93,5 +96,6 @@ def read_streamed(
         source.task,
         tuple(dataset.class_names),
         source.preparation,
+        source.structure,
     )
     return streamed, built

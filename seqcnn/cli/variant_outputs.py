@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, NamedTuple, Self
@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcnn.errors import UsageError
-from seqcnn.formats.bgzf import BLOCK_BYTES, END, pack
+from seqcnn.formats.bgzf import END, pack
 from seqcnn.formats.output import atomic_path
 from seqcnn.formats.tabix import TabixIndex
+from seqcnn.formats.vcf_index import Places, enter, places
 from seqcnn.formats.vcf_records import SAID, Reason
 from seqcnn.interpret.allele_scores import STATISTICS, Field
 from seqcnn.interpret.variants import Scored
@@ -50,15 +51,6 @@ class Rendered(NamedTuple):
     blocks: list[bytes]
     places: Places | None
     sequences: bytes
-
-
-class Places(NamedTuple):
-    """Records by runs of one chromosome, and where in the block each begins before packing."""
-
-    runs: list[tuple[bytes, int, int]]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    offset: NDArray[np.int64]
 
 
 class Renderer:
@@ -97,10 +89,10 @@ class Renderer:
         lines = self._table(scored) if self.as_table else self._vcf(scored)
         n = len(scored.records.fields)
         data = b"\n".join([*lines, b""])
-        places = None
+        found = None
         if self.indexed and lines:
-            places = _places(scored, lines)
-        return Rendered(n, pack(data) if self.packed else [data], places, _fasta(scored))
+            found = places(scored.records, lines)
+        return Rendered(n, pack(data) if self.packed else [data], found, _fasta(scored))
 
     def _vcf(self, scored: Scored) -> list[bytes]:
         """Return the records with their new INFO fields; those of which no allele has a score as they were."""
@@ -203,23 +195,11 @@ class Writer:
     def take(self, rendered: Rendered) -> None:
         """Write a block."""
         if rendered.places is not None and self.index is not None:
-            self._note(self.index, rendered)
+            enter(self.index, rendered.places, rendered.blocks, self._at)
         self._write(rendered.blocks)
         if self._fasta is not None:
             self._fasta.write(rendered.sequences)
         self.n += rendered.n
-
-    def _note(self, index: TabixIndex, rendered: Rendered) -> None:
-        """Tell the index where the records will be."""
-        places = rendered.places
-        assert places is not None
-        begins = self._at + np.cumsum([0, *map(len, rendered.blocks)], dtype=np.int64)
-        block, within = np.divmod(places.offset, BLOCK_BYTES)
-        virtual = ((begins[block] << 16) | within).astype(np.uint64)
-        stop = int(begins[-1]) << 16
-        for chrom, first, last in places.runs:
-            end = stop if last == len(virtual) else int(virtual[last])
-            index.add(chrom, places.start[first:last], places.end[first:last], virtual[first:last], end)
 
     def _write(self, blocks: list[bytes]) -> None:
         for block in blocks:
@@ -257,30 +237,6 @@ def _shown(number: bytes, value: float) -> bytes:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _places(scored: Scored, lines: Sequence[bytes]) -> Places:
-    records = scored.records
-    offset = np.cumsum([0, *map(len, lines)], dtype=np.int64)[:-1] + np.arange(len(lines))
-    end = records.start + records.ref_length
-    if b"<" in b"".join(records.alt):
-        for i, row in enumerate(records.fields):
-            if b"<" in row[4]:
-                end[i] = max(int(end[i]), _declared_end(row[7]))
-    runs, first = [], 0
-    for chrom, same in groupby(records.chrom):
-        n = sum(1 for _ in same)
-        runs.append((chrom, first, first + n))
-        first += n
-    return Places(runs, records.start, end, offset)
-
-
-def _declared_end(info: bytes) -> int:
-    """Return END of the INFO column; 0 where there is none."""
-    for entry in info.split(b";"):
-        if entry.startswith(b"END=") and entry[4:].isdigit():
-            return int(entry[4:])
-    return 0
 
 
 def _fasta(scored: Scored) -> bytes:

@@ -16,6 +16,7 @@ from seqcnn.dataset.examples import Examples, join
 from seqcnn.dataset.negatives import METHODS, NegativeOptions, make_negatives
 from seqcnn.dataset.preparer import Preparer, check_prepare, makes_targets
 from seqcnn.dataset.sources import ReadOptions, Source, Tally
+from seqcnn.dataset.structure import as_described, completed
 from seqcnn.errors import InputError, UsageError
 
 
@@ -81,6 +82,8 @@ class Built:
         The names of classes, if the targets are their numbers.
     preparation : dict or None
         What was done to the targets, see :class:`seqcnn.dataset.preparation.Preparation`.
+    structure : dict or None
+        How the structures of RNA came about, see :mod:`seqcnn.dataset.structure`; None if there are none.
     """
 
     target_names: list[str]
@@ -91,6 +94,7 @@ class Built:
     task: str | None = None
     class_names: tuple[str, ...] = ()
     preparation: dict[str, Any] | None = None
+    structure: dict[str, Any] | None = None
 
 
 def open_sources(
@@ -120,6 +124,7 @@ def open_sources(
         _refuse_idle(reading, sources)
         _note_weights(sources, tally)
         check_prepare(sources, reading)
+        _refuse_structure(sources, reading)
     except BaseException:
         _close(sources)
         raise
@@ -145,6 +150,13 @@ def _refuse_idle(reading: ReadOptions, sources: Sequence[Source]) -> None:
     if reading.weight_column is not None and not kinds & {"table", "bed"}:
         what = _called(sources[0].kind)
         raise UsageError(f"--weight-column is for tables and regions, but {sources[0].path} is {what}")
+
+
+def _refuse_structure(sources: Sequence[Source], reading: ReadOptions) -> None:
+    """Refuse structures of what is DNA."""
+    structured = any(source.structure is not None for source in sources)
+    if structured and reading.prepare is not None and reading.prepare.assay != "rnacompete":
+        raise UsageError(f"--prepare {reading.prepare.assay} is for DNA, which has no --structure")
 
 
 def _note_weights(sources: Sequence[Source], tally: Tally) -> None:
@@ -209,11 +221,18 @@ def collect(
             raise UsageError(f"--negatives {method}: {sources[0].path} holds negatives already")
         if classes.other:
             raise UsageError(f"--negatives {method} makes a 0/1 target, but {sources[0].path} has other values")
-        reading = replace(reading, alphabet=sources[0].alphabet)
+        structure = sources[0].structure
+        if known and structure is not None and structure["method"] == "read":
+            raise UsageError(
+                f"--negatives {method}: the structures of {sources[0].path} were read, and what is made has none; name "
+                "a file of negatives with structures, or use --structure fold"
+            )
+        reading = as_described(replace(reading, alphabet=sources[0].alphabet), structure)
         peaks = [source.peaks for source in sources if source.peaks is not None]
         # The sink grows meanwhile: only what was in it before is a positive.
         positives = partial(_first, sink, n_given)
-        for chunk in make_negatives(positives, method, options, reading, tally, len(target_names), peaks):
+        made = make_negatives(positives, method, options, reading, tally, len(target_names), peaks)
+        for chunk in completed(made, reading, tally):
             tally.counts["negatives"] += len(chunk)
             sink.append(chunk)
     lengths = {source.length for source in sources}
@@ -226,6 +245,7 @@ def collect(
         _task(sources, reading),
         class_names,
         preparation,
+        sources[0].structure,
     )
 
 

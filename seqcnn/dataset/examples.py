@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.sequence.contexts import has_contexts
 from seqcnn.sequence.ragged import Ragged, concatenate
 from seqcnn.sequence.windows import Windows
 
@@ -30,7 +31,7 @@ class Examples:
     Parameters
     ----------
     sequences : Ragged
-        Codes 0..4.
+        Codes 0..4; of RNA with structures bases in their contexts, see :mod:`seqcnn.sequence.contexts`.
     names : Ragged
         UTF-8, not necessarily unique.
     targets : ndarray of float32, shape (n, n_targets), or None
@@ -67,6 +68,11 @@ class Examples:
             None if self.split is None else self.split[rows],
             None if self.weights is None else self.weights[rows],
         )
+
+    @property
+    def has_contexts(self) -> bool:
+        """Whether bases are in structural contexts, see :mod:`seqcnn.sequence.contexts`."""
+        return has_contexts(self.sequences)
 
     def with_targets(self, targets: NDArray[np.float32] | None) -> Examples:
         """Return the same examples with other targets."""

@@ -18,6 +18,7 @@ from seqcnn.dataset.sources import ReadOptions, Source, Tally
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.genome import Genome
 from seqcnn.sequence.alphabet import reverse_complement
+from seqcnn.sequence.contexts import bases_of
 from seqcnn.sequence.counter import random_unit
 from seqcnn.sequence.ragged import from_rows, from_text, offsets_of
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
@@ -114,8 +115,9 @@ def _shuffles(positives: Reread, options: NegativeOptions, tally: Tally) -> Iter
                 chunk, index = chunk.take(chosen), index[chosen]
             if not len(chunk):
                 continue
-            shuffled = dinucleotide_shuffle(chunk.sequences, options.seed, first_index=index, round=copy << 32)
-            unchanged += _n_equal(shuffled.data, chunk.sequences.data, shuffled.offsets)
+            sequences = bases_of(chunk.sequences)
+            shuffled = dinucleotide_shuffle(sequences, options.seed, first_index=index, round=copy << 32)
+            unchanged += _n_equal(shuffled.data, sequences.data, shuffled.offsets)
             names = from_rows(row.tobytes() + b"_shuffled" for row in chunk.names)
             origin = np.full(len(chunk), Origin.DINUCLEOTIDE, dtype=np.uint8)
             yield Examples(shuffled, names, None, origin, chunk.windows, chunk.split, chunk.weights)
@@ -201,7 +203,7 @@ def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally)
     same, parts, n_kept = set[int](), [], 0
     n_positives, weight, weighted = 0, 0.0, False
     for chunk in positives():
-        same.update(_hash(row, both) for row in chunk.sequences)
+        same.update(_hash(row, both) for row in bases_of(chunk.sequences))
         n_positives += len(chunk)
         weighted |= chunk.weights is not None
         weight += len(chunk) if chunk.weights is None else float(chunk.weights.sum(dtype=np.float64))
@@ -209,11 +211,12 @@ def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally)
             parts.append(chunk.windows)
     covered = _Covered(_joined(parts)) if parts else None
     plain = ReadOptions(alphabet=reading.alphabet, genome=reading.genome, length=reading.length)
-    source = Source(path, replace(plain, usual_length=reading.usual_length), tally)
+    plain = replace(plain, usual_length=reading.usual_length, structure=reading.structure, folding=reading.folding)
+    source = Source(path, plain, tally)
     if (source.alphabet or "dna") != (reading.alphabet or "dna"):
         raise InputError(f"holds {source.alphabet}, but the positives are {reading.alphabet or 'dna'}", source.path)
     for chunk in source:
-        keep = np.array([_hash(row, both) not in same for row in chunk.sequences], dtype=np.bool_)
+        keep = np.array([_hash(row, both) not in same for row in bases_of(chunk.sequences)], dtype=np.bool_)
         tally.counts["negatives left out: same sequence as a positive"] += int(np.count_nonzero(~keep))
         if chunk.windows is not None and covered is not None:
             touching = covered.touches(chunk.windows)

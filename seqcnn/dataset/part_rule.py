@@ -13,6 +13,7 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.split import PARTS, SplitOptions, part_of_word
 from seqcnn.errors import InputError, UsageError
 from seqcnn.sequence.alphabet import reverse_complement
+from seqcnn.sequence.contexts import bases_of
 from seqcnn.sequence.counter import random_uint64, random_unit
 from seqcnn.sequence.ragged import Ragged
 
@@ -156,7 +157,7 @@ class PartRule:
 
     def _keys(self, examples: Examples) -> NDArray[np.uint64]:
         """Return a number for each example that those which are to be in one part share."""
-        keys = content_keys(examples.sequences, both_strands=self.both_strands)
+        keys = content_keys(bases_of(examples.sequences), both_strands=self.both_strands)
         if examples.windows is not None:
             windows = examples.windows
             names, chrom = np.unique(windows.chrom.astype(str), return_inverse=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from seqcnn.dataset.folding import Folding
 from seqcnn.dataset.prepare_options import PrepareOptions
 
 FORMATS: Final = ("auto", "fasta", "fastq", "bed", "table", "h5")
@@ -46,6 +48,10 @@ class ReadOptions:
         Regular expression whose first group is the label in a FASTA header.
     prepare : PrepareOptions or None
         What is made of the targets of an in-vitro assay; None: they are taken as they are.
+    structure : {"none", "fold", "read"} or None
+        Whether sequences are RNA with structures, which are folded, or read from the second line of each record; None:
+        those that are encoded in a dataset.
+    folding : Folding
     """
 
     format: str = "auto"
@@ -64,6 +70,8 @@ class ReadOptions:
     task: str | None = None
     classes: tuple[str, ...] = ()
     prepare: PrepareOptions | None = None
+    structure: str | None = None
+    folding: Folding = field(default_factory=Folding)
 
 
 @dataclass(slots=True)
@@ -72,6 +80,8 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    on_folded: Callable[[int], object] | None = None
+    """Called with the number of sequences that were folded since, see :mod:`seqcnn.dataset.folding`."""
 
     def note(self, text: str) -> None:
         """Keep a note, once."""

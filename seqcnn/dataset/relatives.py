@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from seqcnn.dataset.duplicates import duplicate_groups
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.overlaps import clusters
+from seqcnn.sequence.contexts import bases_of
 from seqcnn.sequence.counter import random_uint64
 from seqcnn.sequence.ragged import Ragged
 
@@ -28,7 +29,7 @@ def related_groups(examples: Examples, both_strands: bool) -> NDArray[np.int64]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    groups = duplicate_groups(examples.sequences, both_strands)
+    groups = duplicate_groups(bases_of(examples.sequences), both_strands)
     if examples.windows is None:
         return groups
     # A shuffle has the place of its positive, but none of its sequence.
@@ -53,7 +54,7 @@ def shuffled_from(examples: Examples) -> NDArray[np.int64]:
     shuffles, others = np.flatnonzero(made), np.flatnonzero(~made)
     if not len(shuffles) or not len(others):
         return found
-    key = _dinucleotide_key(examples.sequences)
+    key = _dinucleotide_key(bases_of(examples.sequences))
     others = others[np.argsort(key[others], kind="stable")]
     at = np.searchsorted(key[others], key[shuffles]).clip(max=len(others) - 1)
     same = key[others[at]] == key[shuffles]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from io import BufferedReader
 from typing import Any
 
@@ -18,15 +19,18 @@ from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.header_labels import compile_pattern, labels_by_pattern, plain_labels
 from seqcnn.dataset.reading import FORMATS, ReadOptions, Tally
 from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.structure import alike, check_alphabet, described, folded, in_words, of_dataset
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.bed import read_bed
 from seqcnn.formats.fasta import read_fasta
+from seqcnn.formats.fasta_structure import read_fasta_with_structure
 from seqcnn.formats.fastq import read_fastq
 from seqcnn.formats.genome import Genome
 from seqcnn.formats.records import Records
 from seqcnn.formats.stream import looks_like_bed, open_input, shown_path, sniff
 from seqcnn.formats.table import read_table
 from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.contexts import bases, bases_of
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.windows import Windows
 
@@ -70,6 +74,8 @@ class Source:
         What an encoded dataset says that its targets are.
     preparation : dict or None
         What an encoded dataset says was done to its targets, see :mod:`seqcnn.dataset.preparation`.
+    structure : dict or None
+        How the structures of its RNA came about, see :mod:`seqcnn.dataset.structure`; None if it has none.
     peaks : Windows or None
         Regions as the file gives them, once they are read, where the examples are windows around their centres.
     """
@@ -94,6 +100,8 @@ class Source:
         self.weighted = False
         self.task: str | None = None
         self.preparation: dict[str, Any] | None = None
+        self.structure: dict[str, Any] | None = None
+        self._folds = False
         self.peaks: Windows | None = None
         self.length: int | None = None
         self.placed = False
@@ -103,7 +111,10 @@ class Source:
         if path != "-" and (options.format == "h5" or (options.format == "auto" and Dataset.is_one(path))):
             self._open_dataset(path)
             self._check_classes()
+            check_alphabet(self.structure, self.alphabet, self.path)
             return
+        self.structure, self._folds = described(options), options.structure == "fold"
+        check_alphabet(self.structure, self.alphabet, self.path)
         self._stream = open_input(path)
         try:
             self.kind = self._find_format(self._stream.peek())
@@ -130,7 +141,11 @@ class Source:
         self.labelled = bool(dataset.target_names) and self.label is not None
         self.target_names = dataset.target_names if self.labelled else ["target"] * (self.label is not None)
         self.weighted = self.label is not None and dataset.has_weights
+        self.structure = of_dataset(dataset.structure, self.options, self.path)
+        self._folds = self.options.structure == "fold" and not alike(self.structure, dataset.structure)
         self._chunks = dataset.chunks()
+        if self.structure is None and dataset.structure is not None:
+            self._chunks = (replace(chunk, sequences=bases_of(chunk.sequences)) for chunk in dataset.chunks())
         if self.label is None:
             return
         self.task, self.preparation = "multiclass" if dataset.class_names else dataset.task, dataset.preparation
@@ -139,11 +154,11 @@ class Source:
             raise InputError(f"the targets are {what}, not those of a {self.options.task} task", self.path)
         self.has_classes |= bool(dataset.class_names)
         if self.has_classes and self.labelled:
-            self._chunks = self._with_classes(dataset)
+            self._chunks = self._with_classes(self._chunks, dataset)
 
-    def _with_classes(self, dataset: Dataset) -> Iterator[Examples]:
+    def _with_classes(self, chunks: Iterable[Examples], dataset: Dataset) -> Iterator[Examples]:
         """Yield the examples of a dataset with the numbers that this set has for its classes."""
-        for chunk in dataset.chunks():
+        for chunk in chunks:
             assert chunk.targets is not None
             try:
                 yield chunk.with_targets(self.classes.adopt(chunk.targets, dataset.class_names))
@@ -176,6 +191,8 @@ class Source:
 
     def _open_stream(self, stream: BufferedReader) -> Iterator[Examples]:
         options = self.options
+        if options.structure == "read" and self.kind != "fasta":
+            raise UsageError(f"{self.path}: --structure read is for FASTA with a second line for each record")
         if self.kind == "bed":
             if options.genome is None:
                 raise UsageError(f"{self.path} holds regions: say which genome they are of with --genome FASTA")
@@ -211,9 +228,14 @@ class Source:
         if options.label_pattern is not None and full:
             self._pattern, self.labelled = compile_pattern(options.label_pattern), True
         read = read_fastq if self.kind == "fastq" else read_fasta
+        if options.structure == "read":
+            return self._examples(stream, read_fasta_with_structure(stream, self.path, full_headers=full))
         return self._examples(stream, read(stream, self.path, full_headers=full))
 
     def __iter__(self) -> Iterator[Examples]:
+        return folded(self._finished(), self.options.folding, self.tally) if self._folds else self._finished()
+
+    def _finished(self) -> Iterator[Examples]:
         n_sequences = 0
         for chunk in self._chunks:
             n_sequences += len(chunk)
@@ -256,7 +278,8 @@ class Source:
     def _check_letters(self, chunk: Records) -> None:
         counts = self.tally.counts
         counts["ambiguous letters read as N"] += chunk.n_ambiguous
-        counts["N"] += int(np.count_nonzero(chunk.sequences.data == N_CODE)) - chunk.n_ambiguous
+        letters = chunk.sequences.data if self.options.structure != "read" else bases(chunk.sequences.data)
+        counts["N"] += int(np.count_nonzero(letters == N_CODE)) - chunk.n_ambiguous
         counts["U"] += chunk.n_u
         counts["T"] += chunk.n_t
         self._n_u += chunk.n_u
@@ -321,5 +344,8 @@ def read_all(sources: Sequence[Source]) -> Iterator[Examples]:
             )
         if (other.alphabet or "dna") != (first.alphabet or "dna"):
             raise InputError(f"holds {other.alphabet}, but {first.path} holds {first.alphabet or 'dna'}", other.path)
+        if not alike(other.structure, first.structure):
+            what = f"has structures {in_words(other.structure)}; those of {first.path} are {in_words(first.structure)}"
+            raise InputError(what, other.path, hint="say --structure fold, or none, for all")
     for source in sources:
         yield from source

@@ -12,13 +12,16 @@ split               int32 (n,)               absent unless the input had a split
 weights             float32 (n,)             how much each counts; absent unless the input had a weight column
 chrom_names         str                      what the numbers in ``chrom`` stand for, 0 being none:
 split_names                                  ``file["chrom_names"].asstr()[:][file["chrom"][:]]``
+contexts            uint8 (total,)           structural context of each base, E H B I M S = 1..6, 0 not
+                                             known; absent unless RNA has structures
 one_hot             uint8 (n, 4, length)     on request, for other tools; rows A C G T/U, N all 0
 ==================  =======================  ==================================================
 
 Attributes: ``format``, ``version``, ``alphabet``, ``padding``, ``target_names`` and ``provenance`` (JSON);
 ``window_length`` (bp) where windows were cut around summits or midpoints; ``task`` where it was said; ``class_names``
 (JSON) where the target is the number of a class; ``preparation`` (JSON) where targets were changed, see
-:mod:`seqcnn.dataset.preparation`. A file that holds ``one_hot`` alone, with or without ``targets``, is
+:mod:`seqcnn.dataset.preparation`; ``structure`` (JSON) where there are contexts: how they came about, see
+:mod:`seqcnn.dataset.structure`. A file that holds ``one_hot`` alone, with or without ``targets``, is
 read too.
 """
 
@@ -39,10 +42,13 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.stored_rows import LETTERS, read_chunks
 from seqcnn.errors import InputError
 from seqcnn.formats.stream import open_input
+from seqcnn.sequence.contexts import bases_of, contexts
 from seqcnn.sequence.ragged import Ragged
 
 FORMAT: Final = "seqcnn dataset"
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of files with contexts; those without are of version 1, so that what cannot read contexts does not pass over them."""
+
 CHUNK: Final = 1 << 14
 """Examples read at a time, fewer where they are long."""
 
@@ -65,6 +71,8 @@ class DatasetWriter:
         Of the windows that were cut around summits or midpoints, bp.
     with_one_hot : bool
         Also write ``one_hot``; all sequences must have one length.
+    structure : dict, optional
+        How the structures came about; None for sequences without contexts.
 
     Raises
     ------
@@ -80,12 +88,13 @@ class DatasetWriter:
         *,
         length: int | None = None,
         with_one_hot: bool = False,
+        structure: dict[str, Any] | None = None,
     ) -> None:
         self._disk = Disk(path)
         # What HDF5 1.10 reads, not what only the newest does; attributes may be longer than 64 kB.
         self._file = h5py.File(self._disk, "w", libver=("v110", "latest"))
         attributes = self._file.attrs
-        attributes["format"], attributes["version"] = FORMAT, VERSION
+        attributes["format"], attributes["version"] = FORMAT, 1 if structure is None else VERSION
         attributes["alphabet"] = alphabet
         attributes["padding"] = "N (0.25 in every one-hot row) beyond both ends"
         attributes["target_names"] = json.dumps(target_names)
@@ -93,7 +102,9 @@ class DatasetWriter:
             attributes["window_length"] = length
         self._with_one_hot = with_one_hot
         self._numbers: dict[str, _Numbers] = {}
-        for name in ("codes", "names", "origin"):
+        if structure is not None:
+            attributes["structure"] = json.dumps(structure)
+        for name in ("codes", "names", "origin", *["contexts"] * (structure is not None)):
             self._column(name, np.dtype(np.uint8))
         for name in ("offsets", "name_offsets"):
             self._column(name, np.dtype(np.int64))
@@ -122,10 +133,13 @@ class DatasetWriter:
         before, after = len(self), len(self) + len(examples)
         if after == before:
             return
+        sequences = bases_of(examples.sequences)
         if self._with_one_hot:
-            self._append_one_hot(examples.sequences)
+            self._append_one_hot(sequences)
+        if "contexts" in self._file:
+            self._extend("contexts", contexts(examples.sequences.data))
         for data, offsets, rows in (
-            ("codes", "offsets", examples.sequences),
+            ("codes", "offsets", sequences),
             ("names", "name_offsets", examples.names),
         ):
             end = int(self._file[offsets][-1])
@@ -268,6 +282,9 @@ class Dataset:
                 self.task = None if task is None else str(task)
                 self.class_names: list[str] = json.loads(file.attrs.get("class_names", "[]"))
                 self.preparation: dict[str, Any] | None = json.loads(file.attrs.get("preparation", "null"))
+                self.structure: dict[str, Any] | None = None
+                if "contexts" in file:
+                    self.structure = json.loads(file.attrs.get("structure", '{"method": "read"}'))
                 if n_targets and len(self.target_names) != n_targets:
                     raise InputError(f"names {len(self.target_names)} targets, but holds {n_targets}", self.path)
         except (OSError, KeyError, ValueError, TypeError) as error:
@@ -285,6 +302,8 @@ class Dataset:
             for data, offsets in (("codes", "offsets"), ("names", "name_offsets")):
                 if n_examples < 0 or int(file[offsets][-1]) != file[data].shape[0]:
                     raise InputError(f"{offsets} do not fit {data}", self.path, hint="encode it again")
+            if "contexts" in file and file["contexts"].shape != file["codes"].shape:
+                raise InputError("contexts do not fit codes", self.path, hint="encode it again")
         elif "one_hot" not in file:
             raise InputError("holds neither codes nor one_hot", self.path, hint="is it a seqcnn dataset?")
         elif file["one_hot"].ndim != 3 or file["one_hot"].shape[1] != 4:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.contexts import N_CONTEXTS, in_context
 from seqcnn.sequence.ragged import Ragged, from_text, offsets_of
 from seqcnn.sequence.windows import Windows
 
@@ -46,11 +47,8 @@ def _encoded(file: h5py.File, rows: slice, names: dict[str, NDArray[Any]]) -> Ex
     if "chrom" in names:
         strand = file["strand"][rows].astype(str)
         windows = Windows(names["chrom"][file["chrom"][rows]], file["start"][rows], file["end"][rows], strand)
-    sequences = _rows(file, "codes", "offsets", rows)
-    if sequences.data.max(initial=0) > N_CODE:
-        raise ValueError(f"code {sequences.data.max()} is not a letter")
     return Examples(
-        sequences,
+        _sequences(file, rows),
         _rows(file, "names", "name_offsets", rows),
         _targets(file, rows),
         file["origin"][rows],
@@ -70,11 +68,22 @@ def read_bare(file: h5py.File, rows: slice) -> Examples:
     """
     if "codes" not in file:
         return _one_hot_only(file, rows)
+    sequences = _sequences(file, rows)
+    nameless = Ragged(np.zeros(0, dtype=np.uint8), np.zeros(len(sequences) + 1, dtype=np.int64))
+    return Examples(sequences, nameless, _targets(file, rows), file["origin"][rows], weights=_weights(file, rows))
+
+
+def _sequences(file: h5py.File, rows: slice) -> Ragged:
+    """Return sequences, their bases in contexts where there are such."""
     sequences = _rows(file, "codes", "offsets", rows)
     if sequences.data.max(initial=0) > N_CODE:
         raise ValueError(f"code {sequences.data.max()} is not a letter")
-    nameless = Ragged(np.zeros(0, dtype=np.uint8), np.zeros(len(sequences) + 1, dtype=np.int64))
-    return Examples(sequences, nameless, _targets(file, rows), file["origin"][rows], weights=_weights(file, rows))
+    if "contexts" not in file:
+        return sequences
+    contexts = _rows(file, "contexts", "offsets", rows).data
+    if contexts.max(initial=0) > N_CONTEXTS:
+        raise ValueError(f"{contexts.max()} is not a context")
+    return Ragged(in_context(sequences.data, contexts), sequences.offsets)
 
 
 def _one_hot_only(file: h5py.File, rows: slice) -> Examples:

@@ -136,6 +136,11 @@ class Streamed:
         return len(self.dataset)
 
     @property
+    def has_contexts(self) -> bool:
+        """Whether bases are in structural contexts, see :mod:`seqcnn.sequence.contexts`."""
+        return self.dataset.structure is not None
+
+    @property
     def _most_held_out(self) -> int:
         return max(1, HELD_OUT_LETTERS // max(1, self.longest))
 

@@ -32,11 +32,11 @@ FIRST_REDUCTION: Final = 32
 REDUCTIONS: Final = 8
 """Summaries of 32 values each, of four times as many, and so on: this many times."""
 
-_HEADER: Final = struct.Struct("<IHHQQQHHQQIQ")
+HEADER: Final = struct.Struct("<IHHQQQHHQQIQ")
 _ZOOM: Final = struct.Struct("<IIQQ")
 _TOTALS: Final = struct.Struct("<Qdddd")
-_FIXED_STEP: Final = 3
-_SECTION_HEADER: Final = np.dtype(
+FIXED_STEP: Final = 3
+SECTION_HEADER: Final = np.dtype(
     [("chrom", "<u4"), ("start", "<u4"), ("end", "<u4"), ("step", "<u4"), ("span", "<u4"), ("kind", "u1"), ("_", "u1"),
      ("count", "<u2")]
 )  # fmt: skip
@@ -44,7 +44,7 @@ _SUMMARY: Final = np.dtype(
     [("chrom", "<u4"), ("start", "<u4"), ("end", "<u4"), ("count", "<u4"), ("low", "<f4"), ("high", "<f4"),
      ("total", "<f4"), ("squares", "<f4")]
 )  # fmt: skip
-_MAGIC: Final = 0x888FFC26
+MAGIC: Final = 0x888FFC26
 
 
 @contextmanager
@@ -83,7 +83,7 @@ class BigWig:
         self._chrom = -1
         self._n_covered, self._low, self._high, self._total, self._squares = 0, np.inf, -np.inf, 0.0, 0.0
         self._levels = [_Level(FIRST_REDUCTION * 4**i * step, spare) for i, spare in enumerate(spares)]
-        self._summary_at = _HEADER.size + _ZOOM.size * len(spares)
+        self._summary_at = HEADER.size + _ZOOM.size * len(spares)
         self._tree_at = self._summary_at + _TOTALS.size
         tree = chromosome_tree(self.sizes, self._tree_at)
         self._data_at = self._tree_at + len(tree)
@@ -115,12 +115,12 @@ class BigWig:
         for part, size in ((values[:whole], SECTION), (values[whole:], len(values) - whole)):
             if not len(part):
                 continue
-            sections = np.zeros(len(part) // size, dtype=[("header", _SECTION_HEADER), ("values", "<f4", (size,))])
+            sections = np.zeros(len(part) // size, dtype=[("header", SECTION_HEADER), ("values", "<f4", (size,))])
             header = sections["header"]
             header["chrom"] = self._chrom
             header["start"] = start + np.arange(len(header)) * (size * self.step)
             header["end"] = header["start"] + (size - 1) * self.step + span
-            header["step"], header["span"], header["kind"], header["count"] = self.step, span, _FIXED_STEP, size
+            header["step"], header["span"], header["kind"], header["count"] = self.step, span, FIXED_STEP, size
             sections["values"] = part.reshape(len(header), size)
             self._index.add(self._chrom, header["start"], header["end"], self._file.tell(), sections.itemsize)
             self._file.write(sections.tobytes())
@@ -192,10 +192,10 @@ class BigWig:
         index_at = self._file.tell()
         self._file.write(self._index.to_bytes(index_at, SECTION))
         zooms = b"".join(level.write(self._file) for level in self._levels)
-        self._file.write(struct.pack("<I", _MAGIC))
+        self._file.write(struct.pack("<I", MAGIC))
         places = (self._tree_at, self._data_at, index_at)
         self._file.seek(0)
-        self._file.write(_HEADER.pack(_MAGIC, 4, len(self._levels), *places, 0, 0, 0, self._summary_at, 0, 0) + zooms)
+        self._file.write(HEADER.pack(MAGIC, 4, len(self._levels), *places, 0, 0, 0, self._summary_at, 0, 0) + zooms)
         limits = (self._low, self._high) if self._n_covered else (0.0, 0.0)
         self._file.write(_TOTALS.pack(self._n_covered, *limits, self._total, self._squares))
         self._file.seek(self._data_at)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 _FANOUT: Final = 256
 _MOST_NAMES: Final = 65535
-_TREE_HEADER: Final = struct.Struct("<IIIIQQ")
+TREE_HEADER: Final = struct.Struct("<IIIIQQ")
 _INDEX_HEADER: Final = struct.Struct("<IIQIIIIQII")
-_TREE_MAGIC: Final = 0x78CA8C91
+TREE_MAGIC: Final = 0x78CA8C91
 _INDEX_MAGIC: Final = 0x2468ACE0
 _PLACE: Final = np.dtype([("chrom", "<u4"), ("start", "<u4"), ("end_chrom", "<u4"), ("end", "<u4"), ("offset", "<u8")])
 _LEAF: Final = np.dtype([*_PLACE.descr, ("size", "<u8")])
@@ -29,13 +29,13 @@ def chromosome_tree(sizes: Mapping[str, int], place: int) -> bytes:
     leaves = [items[at : at + _MOST_NAMES] for at in range(0, max(1, len(items)), _MOST_NAMES)]
     texts = [struct.pack("<BBH", True, 0, len(leaf)) + b"".join(leaf) for leaf in leaves]
     if len(leaves) > 1:
-        at = place + _TREE_HEADER.size + 4 + len(leaves) * (width + 8)
+        at = place + TREE_HEADER.size + 4 + len(leaves) * (width + 8)
         root = struct.pack("<BBH", False, 0, len(leaves))
         for leaf, text in zip(leaves, texts, strict=True):
             root += leaf[0][:width] + struct.pack("<Q", at)
             at += len(text)
         texts.insert(0, root)
-    return _TREE_HEADER.pack(_TREE_MAGIC, _MOST_NAMES, width, 8, len(items), 0) + b"".join(texts)
+    return TREE_HEADER.pack(TREE_MAGIC, _MOST_NAMES, width, 8, len(items), 0) + b"".join(texts)
 
 
 class Index:

@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seqcnn.models import threads
 from seqcnn.models.detectors import Detectors
 from seqcnn.models.network import to_tensors
 from seqcnn.models.predict import batches_of
-from seqcnn.models.scan import LONG_WORD, SLICE, blocks_of, build_table, find_windows, max_pool, scan_scores
+from seqcnn.models.scan import LONG_WORD, SLICE, Windows, blocks_of, build_table, find_windows, max_pool, scan_scores
 from seqcnn.models.scan_convolution import convolve
 from seqcnn.sequence.ragged import Ragged
 
@@ -95,8 +96,9 @@ class Activations:
         at_once = SLICE // self.n_strands
         parts = [filters[left : left + at_once] for left in range(0, self.width, at_once)]
         both = [torch.cat([part, part.flip(1, 2)]) if self.n_strands == 2 else part for part in parts]
-        on_cpu = self._device.type == "cpu"
-        self._parts = [build_table(part, LONG_WORD) if on_cpu else part for part in both]
+        self._contexts = filters.shape[1] - 4
+        self._on_cpu = self._device.type == "cpu"
+        self._parts = [build_table(part, LONG_WORD) if self._on_cpu else part for part in both]
 
     def best(self, sequences: Ragged) -> Best:
         """Find the best windows; no sequence may be empty."""
@@ -147,12 +149,12 @@ class Activations:
     def _largest(self, sequences: Ragged) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Yield for some filters at a time scores and positions of the best windows, (n, n_strands, filters)."""
         codes, lengths = to_tensors(sequences, self._device)
-        if self._device.type != "cpu":
+        if not self._on_cpu:
             for filters in self._parts:
                 highest, where = convolve(filters, codes, lengths).max(2)
                 yield self._by_strand(highest.cpu().numpy()), self._by_strand(where.cpu().numpy())
             return
-        windows = find_windows(codes, lengths, self.kernel_size, word=LONG_WORD)
+        windows = self._windows(codes, lengths)
         for table in self._parts:
             highest, position = max_pool(table, windows.rows, with_position=True)
             assert position is not None
@@ -162,10 +164,10 @@ class Activations:
         """Yield the windows above the levels, for some filters and sequences at a time."""
         codes, lengths = to_tensors(sequences, self._device)
         n_windows = sequences.lengths + (self.kernel_size - 1)
-        on_cpu, left = self._device.type == "cpu", 0
-        rows = find_windows(codes, lengths, self.kernel_size, word=LONG_WORD).rows if on_cpu else None
+        left = 0
+        rows = self._windows(codes, lengths).rows if self._on_cpu else None
         for part in self._parts:
-            width = part.shape[1] if on_cpu else len(part)
+            width = part.shape[1] if self._on_cpu else len(part)
             columns = slice(left, left + width // self.n_strands)
             limit = torch.from_numpy(level[columns] + self._threshold[columns]).to(self._device)
             blocks = blocks_of(len(codes), codes.shape[1] + self.kernel_size - 1, width)
@@ -186,6 +188,10 @@ class Activations:
                 where = window - (self.kernel_size - 1)
                 yield Fired(sequence + start, column + left, where, minus, activation)
             left = columns.stop
+
+    def _windows(self, codes: Tensor, lengths: Tensor | None) -> Windows:
+        """Find the table rows of all windows."""
+        return find_windows(codes, lengths, self.kernel_size, word=LONG_WORD, contexts=self._contexts)
 
     def _by_strand(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values of columns, shape (n, n_strands * filters), as (n, n_strands, filters)."""

@@ -95,7 +95,7 @@ def _score_edits(network: Network, sequences: Ragged, edits: Edits, rule: str, b
         return EditScores(reference.T[None], change.T[None])
     if rule == "window":
         return _in_batches(network, sequences, edits, partial(window_edits.edit_changes, network), LETTERS_AT_ONCE)
-    if type(network) is deepbind.Model:
+    if type(network) is deepbind.Model and not settings.contexts:
         method = Incremental(network)
 
         def incrementally(part: Ragged, some: Edits) -> tuple[Floats, Floats]:

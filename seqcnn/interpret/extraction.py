@@ -22,6 +22,7 @@ from seqcnn.interpret.level_counts import LevelCounts
 from seqcnn.interpret.spool import Spool
 from seqcnn.models.detectors import Detectors
 from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.contexts import bases_of
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.windows import Windows
 
@@ -150,7 +151,7 @@ class Extraction:
         self._other_labels |= bool((~np.isnan(known) & (known != 0) & (known != 1)).any())
         positive = known == 1
         fired = self._scan(examples.sequences, known, positive)
-        self._bases += np.bincount(examples.sequences.data, minlength=5)
+        self._bases += np.bincount(bases_of(examples.sequences).data, minlength=5)
         self._lay_aside(examples, known, fired)
         self.n_sequences += len(examples)
         self.n_positives += int(positive.sum())
@@ -269,7 +270,7 @@ def _count_block(
 ) -> None:
     """Add a block's windows to counts, shape (width, longest kernel, 5)."""
     fired, beyond = block.fired, int(kernel_size.max()) - 1
-    padded = _with_ends(block.sequences, beyond)
+    padded = _with_ends(bases_of(block.sequences), beyond)
     starts = block.sequences.offsets[:-1] + beyond * (2 * np.arange(len(block.sequences)) + 1)
     keys = fired.filter * 2 + fired.minus
     keys = np.where(block.used[fired.sequence], keys, -1)
@@ -314,5 +315,8 @@ def _with_ends(sequences: Ragged, beyond: int) -> NDArray[np.uint8]:
 def _activation_range(detectors: Detectors) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the least and the largest activation that each filter can have."""
     filters, threshold = detectors.filters.flatten(0, 1), detectors.threshold.flatten()
-    low, high = filters.amin(1).sum(1) - threshold, filters.amax(1).sum(1) - threshold
+    low, high = -threshold, -threshold
+    for part in (filters[:, :4], filters[:, 4:]):  # one base and one context at each position
+        if part.shape[1]:
+            low, high = low + part.amin(1).sum(1), high + part.amax(1).sum(1)
     return low.cpu().numpy(), high.cpu().numpy()

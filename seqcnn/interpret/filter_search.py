@@ -21,6 +21,7 @@ from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites
 from seqcnn.interpret.merging import cluster, merge
 from seqcnn.interpret.motif_effects import Contrast, make_contrast, put_in, without_filters
 from seqcnn.interpret.sequence_sample import SequenceSample
+from seqcnn.interpret.site_contexts import SiteContexts
 from seqcnn.interpret.spool import Spool
 from seqcnn.models.architectures import collection
 from seqcnn.models.modelfile import Model
@@ -185,10 +186,15 @@ class FilterSearch:
 
     def _measured(self, found: list[FoundMotif]) -> list[FoundMotif]:
         """Measure motifs by their sites."""
-        extraction, counts = self.extraction, SiteCounts(len(found))
+        extraction, counts, contexts = self.extraction, SiteCounts(len(found)), SiteContexts()
+        structured = bool(self._model.network.settings.contexts)
         for block in extraction.blocks():
             for number, each in sites_of(block, self._places, extraction.kernel_size):
                 counts.add(number, each, block.labels, block.used, block.sequences.lengths)
+                if structured:
+                    contexts.add(number, each, block.sequences, block.used)
+        if structured:
+            found = [replace(each, contexts=contexts.shares(i, each.motif.width)) for i, each in enumerate(found)]
         n_labels = (extraction.n_positives, extraction.n_negatives) if extraction.labelled else (0, 0)
         return [counts.measured(each, i, *n_labels) for i, each in enumerate(found)]
 

@@ -126,6 +126,8 @@ class FoundMotif:
     measures : Measures
     matches : sequence of Match
         Known motifs that are like it, the best first.
+    contexts : ndarray, shape (6, width), optional
+        Share of each structural context (E H B I M S) at each position of its sites, where RNA has structures.
     """
 
     motif: Motif
@@ -135,6 +137,7 @@ class FoundMotif:
     sites: Sites | None = None
     measures: Measures = field(default_factory=Measures)
     matches: Sequence[Match] = ()
+    contexts: NDArray[np.float64] | None = None
 
     @property
     def name(self) -> str:

@@ -15,8 +15,8 @@ from seqcnn.interpret.found_motifs import FoundMotif
 from seqcnn.models.architectures import collection
 from seqcnn.models.network import Network
 from seqcnn.models.predict import member_scores
+from seqcnn.sequence.contexts import contexts, in_context, shuffled_in_place
 from seqcnn.sequence.ragged import Ragged, concatenate
-from seqcnn.sequence.shuffle import dinucleotide_shuffle
 from seqcnn.training.metrics import auroc
 
 N_BACKGROUNDS: Final = 100
@@ -33,7 +33,7 @@ class Contrast:
     Parameters
     ----------
     positives, negatives : Ragged
-        Codes; negatives are shuffles of the positives where none are known.
+        Codes; negatives are shuffles of the positives, under their structures if they have such, where none are known.
     labelled : bool
         Whether the negatives are known as such.
     target : int
@@ -52,7 +52,7 @@ def make_contrast(positives: Ragged, negatives: Ragged, target: int, seed: int) 
     """Return what effects are measured on, with shuffles for negatives where there are none."""
     if len(negatives):
         return Contrast(positives, negatives, True, target, seed)
-    return Contrast(positives, dinucleotide_shuffle(positives, seed), False, target, seed)
+    return Contrast(positives, shuffled_in_place(positives, seed), False, target, seed)
 
 
 def without_filters(found: Sequence[FoundMotif], network: Network, contrast: Contrast) -> list[FoundMotif]:
@@ -118,7 +118,7 @@ def put_in(found: Sequence[FoundMotif], network: Network, contrast: Contrast) ->
     list of FoundMotif
         With `inserted_score`.
     """
-    backgrounds = dinucleotide_shuffle(contrast.positives.slice(0, N_BACKGROUNDS), contrast.seed, round=1)
+    backgrounds = shuffled_in_place(contrast.positives.slice(0, N_BACKGROUNDS), contrast.seed, round=1)
     out = list(found)
     for network_of, target, numbers in _by_network(found, network, contrast.target):
         plain = _mean_scores(network_of, backgrounds, target)
@@ -136,12 +136,13 @@ def put_in(found: Sequence[FoundMotif], network: Network, contrast: Contrast) ->
 
 
 def with_consensus(sequences: Ragged, motif: Motif) -> Ragged:
-    """Return sequences, none shorter than the motif, with its consensus in place of their middle."""
+    """Return sequences, none shorter than the motif, with its consensus for their middle; structures stay."""
     said = np.array([letter != "N" for letter in motif.consensus()])
     best = motif.ppm.argmax(0).astype(np.uint8)
     first = sequences.offsets[:-1] + (sequences.lengths - motif.width) // 2
     data = sequences.data.copy()
-    data[(first[:, None] + np.flatnonzero(said)).reshape(-1)] = np.tile(best[said], len(sequences))
+    at = (first[:, None] + np.flatnonzero(said)).reshape(-1)
+    data[at] = in_context(np.tile(best[said], len(sequences)), contexts(data[at]))
     return Ragged(data, sequences.offsets)
 
 

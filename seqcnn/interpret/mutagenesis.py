@@ -19,6 +19,7 @@ from seqcnn.models.architectures import collection, deepbind
 from seqcnn.models.network import Network
 from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.contexts import bases, bases_of, contexts, in_context
 from seqcnn.sequence.ragged import Ragged
 
 STRETCHES_AT_ONCE: Final = 1 << 12
@@ -76,7 +77,8 @@ def substitutions(network: Network, sequences: Ragged, batch_size: int | None = 
     network : Network
         In evaluation mode.
     sequences : Ragged
-        Codes, of any lengths. An N is replaced by each of the four bases.
+        Codes, of any lengths. An N is replaced by each of the four bases. Structural contexts, where there are such,
+        stay as they are.
     batch_size : int, optional
         Most sequences scored at a time where they are scored whole.
     """
@@ -87,8 +89,8 @@ def substitutions(network: Network, sequences: Ragged, batch_size: int | None = 
         np.zeros(shape, dtype=np.float32),
         np.zeros(shape, dtype=np.float32) if settings.n_members > 1 else None,
     )
-    left = np.flatnonzero(sequences.data == N_CODE)
-    if network.rule == "whole" and type(network) is deepbind.Model:
+    left = np.flatnonzero(bases_of(sequences).data == N_CODE)
+    if network.rule == "whole" and type(network) is deepbind.Model and not settings.contexts:
         result.reference[:] = _incrementally(network, sequences, result).mean(0)
     elif network.rule == "whole" and type(network) is collection.Model:
         for part, targets in zip(network.networks, network.columns, strict=True):
@@ -143,7 +145,7 @@ def _by_stretches(network: Network, sequences: Ragged, result: Substitutions) ->
                     return None
                 scores = found.cpu().numpy()
                 base = sequences.offsets[some, None] + np.arange(length)
-                letter = np.arange(4)
+                letter, codes = np.arange(4), bases(codes)
                 is_base = codes != N_CODE
                 own = np.take_along_axis(scores, np.minimum(codes, 3)[None, :, :, None, None], axis=3)
                 change = scores - own
@@ -157,14 +159,15 @@ def _as_edits(
 ) -> None:
     """Score the substitutions of these bases, one by one."""
     base, alternative = (each.reshape(-1) for each in np.broadcast_arrays(wanted[:, None], np.arange(4)))
-    other = sequences.data[base] != alternative
+    other = bases(sequences.data[base]) != alternative
     base, alternative = base[other], alternative[other]
+    replacement = in_context(alternative.astype(np.uint8), contexts(sequences.data[base]))
     sequence = np.searchsorted(sequences.offsets, base, side="right") - 1
     for first in range(0, len(base), EDITED_AT_ONCE):
         some = slice(first, first + EDITED_AT_ONCE)
         # Only the sequences that are edited, else all would be scanned for a few N.
         rows, row = np.unique(sequence[some], return_inverse=True)
         place = base[some] - sequences.offsets[sequence[some]]
-        edits = single_bases(row, place, alternative[some].astype(np.uint8))
+        edits = single_bases(row, place, replacement[some])
         scores = score_edits(network, sequences.take(rows), edits, batch_size)
         result.keep(base[some], alternative[some], scores.change)

@@ -90,6 +90,11 @@ def check(model: Model, options: MutateOptions) -> None:
     UsageError, SeqcnnError
     """
     check_definition(options.definition, model.task)
+    if model.network.settings.contexts and (options.method != "saturation" or options.deletions or options.insertions):
+        raise UsageError(
+            "the model reads RNA structure, which substitutions leave as it is: --method saturation alone, without "
+            "--deletions and --insertions"
+        )
     if options.method not in METHODS:
         raise UsageError(f"unknown method {options.method!r}; there are: {', '.join(METHODS)}")
     if options.method != "saturation":

@@ -20,6 +20,7 @@ from seqcnn.models import threads
 from seqcnn.models.layers import Memory
 from seqcnn.models.one_hot import one_hot, other_strand
 from seqcnn.models.signal import Signal, Window, apart, both_ways
+from seqcnn.sequence.contexts import N_BASES
 
 if TYPE_CHECKING:
     from seqcnn.models.deep import Model
@@ -87,7 +88,7 @@ def _of_strand(network: Model, codes: Tensor) -> Tensor:
 
     @torch.inference_mode()
     def work(at: Tensor) -> None:
-        base = codes[:, at].long().clamp(max=4)
+        base = codes[:, at].long().remainder(N_BASES)
         alternatives = (base[:, :, None] + torch.arange(1, 4, device=codes.device)) % 4
         found = _changed(network, reference, at, base, alternatives)
         values = apart(network.head(found), 1, alternatives.shape)
@@ -100,7 +101,7 @@ def _of_strand(network: Model, codes: Tensor) -> Tensor:
 
 def _remember(network: Model, codes: Tensor) -> _Reference:
     """Score sequences as they are, and keep what every layer gives."""
-    signal = network.detector_scores(one_hot(codes), None)
+    signal = network.detector_scores(one_hot(codes, contexts=network.settings.contexts), None)
     filters: Tensor = network.filters
     scores = signal.values
     paired = network.maker.paired
@@ -114,7 +115,7 @@ def _remember(network: Model, codes: Tensor) -> _Reference:
         filters = filters * scale[:, :, None, None]
     if paired:
         filters = both_ways(filters, 2, 3)
-    letters = filters.flatten(0, 1).flip(2).transpose(0, 1)
+    letters = filters.flatten(0, 1).flip(2).transpose(0, 1)[:4]  # contexts stay as they are
     letters = torch.cat([letters, letters.mean(0, keepdim=True)])
     memory: Memory = {}
     first = Signal(network.activation(scores), signal.rows).cleaned()

@@ -21,7 +21,7 @@ from seqcnn.models.settings import DEEP_TRAINING
 DEFAULT: Final = "deepbind"
 """The architecture that is trained if nothing else is said."""
 
-SHARED: Final = ("n_members", "n_targets", "both_strands", "dropout", "strands")
+SHARED: Final = ("n_members", "n_targets", "both_strands", "dropout", "strands", "contexts")
 """Settings that all architectures have, which training sets by itself."""
 
 _ENTRY: Final = re.compile(r"^    (\w+(?:, \w+)*) : ([^\n]+)\n((?:        [^\n]*\n?)+)", re.MULTILINE)

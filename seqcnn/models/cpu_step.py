@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcnn.models import threads
+from seqcnn.models.mixture import mixed
 from seqcnn.models.scan import FEW, Windows, max_pool, words
 
 Array = NDArray[np.float32]
@@ -66,7 +67,7 @@ class Step:
             self.hidden_bias, self.grad_hidden_bias = _pair(layer[1])
 
     @np.errstate(over="ignore", invalid="ignore")  # a loss that is not finite is for the fit to report
-    def add_gradients(self, windows: Windows, targets: Array, loss: LossAndGradient) -> Array:
+    def add_gradients(self, windows: Windows, targets: Array, loss: LossAndGradient, mix: Array | None = None) -> Array:
         """Add the gradient of each member's loss to its parameters' gradients.
 
         Parameters
@@ -74,6 +75,8 @@ class Step:
         windows : Windows
         targets : ndarray, shape (n, n_targets)
         loss : callable
+        mix : ndarray, shape (n,), optional
+            See :attr:`seqcnn.models.network.Network.mix`.
 
         Returns
         -------
@@ -86,15 +89,22 @@ class Step:
         n = len(maximum)
         above = maximum.numpy().reshape(n, strands, members, n_filters) - self.threshold
         x = np.maximum(above, 0, out=above).transpose(2, 0, 1, 3)
+        features = x
+        if mix is not None:
+            x = mixed(x, mix, 1)
         kept = self.keep(n, 1, n_filters).numpy() if self.keep is not None else None
         if kept is not None:
             x = x * kept
         x = x.reshape(members, n * strands, n_filters)
         losses, of_x = self._through_head(x, targets, loss)
-        of_x *= x > 0
+        if mix is None:
+            of_x *= x > 0
         of_x = of_x.reshape(members, n, strands, n_filters)
         if kept is not None:
             of_x *= kept
+        if mix is not None:
+            of_x = mixed(of_x, mix, 1)
+            of_x *= features > 0
         of_features = of_x.transpose(1, 2, 0, 3).reshape(n, -1)
         self.grad_threshold -= of_features.sum(0).reshape(strands, members, n_filters).sum(0)
         self._add_to_filters(_of_table(of_features, windows, position.numpy()), windows.word)

@@ -23,6 +23,7 @@ from seqcnn.models.chains import Chain, Parallel, Residual
 from seqcnn.models.detectors import Detectors
 from seqcnn.models.first_weights import spread
 from seqcnn.models.layers import ACTIVATIONS, Layer, Pool, Unit
+from seqcnn.models.mixture import mixed
 from seqcnn.models.norm import STATISTICS, Norm
 from seqcnn.models.one_hot import one_hot, other_strand, padded
 from seqcnn.models.readout import Readout
@@ -94,6 +95,7 @@ class Model(network.Network):
     """A network of several layers with a leading member axis."""
 
     settings: Deep
+    can_mix = True
     letters_at_once = 1 << 15
     silenced: Tensor | None = None
     """Which detectors never fire, bool, shape (n_detectors,)."""
@@ -103,7 +105,7 @@ class Model(network.Network):
         self.maker = Maker(chosen)
         m, f, paired, norm = chosen.n_members, chosen.n_filters, self.maker.paired, chosen.batch_norm
         detectors = f * (2 if chosen.activation == "maxout" else 1)
-        self.filters = nn.Parameter(torch.empty(m, detectors, 4, chosen.kernel_size))
+        self.filters = nn.Parameter(torch.empty(m, detectors, chosen.n_channels, chosen.kernel_size))
         self.threshold = None if norm else nn.Parameter(torch.zeros(m, detectors))
         self.first_norm = Norm(m, detectors, paired=paired) if norm else None
         self.activation = ACTIVATIONS[chosen.activation]
@@ -189,7 +191,23 @@ class Model(network.Network):
         if self._reads_twice:
             codes = torch.cat([codes, other_strand(codes, lengths)])
             lengths = None if lengths is None else torch.cat([lengths, lengths])
-        return self._combined(self.score_strands(one_hot(codes), lengths))
+        return self._combined(self.score_strands(one_hot(codes, contexts=self.settings.contexts), lengths))
+
+    def strand_features(self, inputs: Inputs, layer: str) -> tuple[Tensor, Tensor]:
+        """Do as the base class says: what is pooled over the sequence, or the units before the output."""
+        codes, lengths = inputs
+        if self._reads_twice:
+            codes = torch.cat([codes, other_strand(codes, lengths)])
+            lengths = None if lengths is None else torch.cat([lengths, lengths])
+        pooled = self.readout(self.body(self.detect(one_hot(codes), lengths)))
+        last = pooled
+        for dense in self.hidden:
+            last = dense(last)
+        scores = torch.baddbmm(self.output_bias[:, None], last, self.output_weight)
+        found = (pooled if layer == "pooled" else last, scores)
+        strands = 2 if self._reads_twice else 1
+        features, scores = (torch.stack(each.chunk(strands, dim=1), dim=2) for each in found)
+        return features, scores
 
     def score_one_hot(self, x: Tensor) -> Tensor:
         """Score one-hot sequences of one length, shape (n, 4, length); return (n_members, n, n_targets)."""
@@ -270,10 +288,17 @@ class Model(network.Network):
 
     def head(self, x: Tensor) -> Tensor:
         """Turn features, shape (n_members, n, n_features), into scores, shape (n_members, n, n_targets)."""
-        x = self._dropped(x)
+        x = self._dropped(self._mixed(x))
         for layer in self.hidden:
             x = self._dropped(layer(x))
         return torch.baddbmm(self.output_bias[:, None], x, self.output_weight)
+
+    def _mixed(self, x: Tensor) -> Tensor:
+        """Mix examples while training, if that is asked for; those of either strand by themselves."""
+        if not self.training or self.mix is None:
+            return x
+        strands = 2 if self._reads_twice else 1
+        return mixed(x.reshape(len(x), strands, -1, x.shape[2]), self.mix, 2).flatten(1, 2)
 
     def _dropped(self, x: Tensor) -> Tensor:
         """Leave out some features while training, the same ones on both strands."""

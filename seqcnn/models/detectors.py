@@ -15,8 +15,9 @@ class Detectors:
 
     Parameters
     ----------
-    filters : Tensor, shape (n_members, n_filters, 4, k)
-        Rows A C G T/U; whatever scales the scores before they are rectified is in them.
+    filters : Tensor, shape (n_members, n_filters, n_channels, k)
+        Rows A C G T/U, then structural contexts if the network reads such; whatever scales the scores before they are
+        rectified is in them.
     threshold : Tensor, shape (n_members, n_filters)
         The activation is the score less this.
     members : tuple of int

@@ -20,6 +20,7 @@ from seqcnn.models import architectures
 from seqcnn.models.network import RULES, Network
 from seqcnn.models.tasks import TASKS
 from seqcnn.sequence.alphabet import LETTERS
+from seqcnn.sequence.contexts import N_CONTEXTS
 
 FORMAT: Final = "seqcnn model"
 VERSION: Final = 1
@@ -55,6 +56,11 @@ class Model:
     training: dict[str, Any]
 
     @property
+    def structure(self) -> dict[str, Any] | None:
+        """How the RNA structures that it reads came about, see :mod:`seqcnn.dataset.structure`; None if none."""
+        return self.training.get("structure") if self.network.settings.contexts else None
+
+    @property
     def target_columns(self) -> tuple[str, ...]:
         """What the columns of targets are called in data: one of class names for several classes, else the targets."""
         if self.task == "multiclass":
@@ -65,11 +71,14 @@ class Model:
 def save(model: Model, path: str | PathLike[str]) -> None:
     """Write a model under its name only when it is whole."""
     network = model.network
+    settings = dataclasses.asdict(network.settings)
+    if not settings["contexts"]:
+        del settings["contexts"]
     about = {
         "format": FORMAT,
         "version": VERSION,
         "architecture": model.architecture,
-        "settings": dataclasses.asdict(network.settings),
+        "settings": settings,
         "alphabet": model.alphabet,
         "padding": "N (0.25 in every one-hot row) beyond both ends",
         "rule": network.rule,
@@ -101,7 +110,7 @@ def write_tensors(
         raise OutputError(f"{path}: cannot write ({why})") from error
 
 
-def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model:
+def load(path: str | PathLike[str], device: torch.device | str = "cpu", *, structure: bool = False) -> Model:
     """Read a model.
 
     Parameters
@@ -109,11 +118,15 @@ def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model
     path : str or path
         The file, or the run folder that holds it.
     device : torch.device or str
+    structure : bool
+        The caller can give it RNA structure, if it reads such.
 
     Raises
     ------
     ModelFileError
         If it is not a model, is damaged, or was written by a later version.
+    UsageError
+        If it reads RNA structure, and the caller has none.
     """
     file = _find(Path(path))
     try:
@@ -150,6 +163,10 @@ def load(path: str | PathLike[str], device: torch.device | str = "cpu") -> Model
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         last = str(error).splitlines()[-1].strip()
         raise ModelFileError(f"the model's description and weights do not fit together ({last})", file) from error
+    if network.settings.contexts and not structure:
+        raise UsageError(
+            f"{file}: the model reads RNA structure, which only predict, evaluate, motifs, mutate and train can give it"
+        )
     return model
 
 
@@ -167,6 +184,7 @@ def _check(about: dict[str, Any], network: Network) -> None:
         "target_names": isinstance(names, list) and len(names) == network.settings.n_targets,
         "length": length is None or (isinstance(length, int) and length > 0),
         "training": isinstance(about["training"], dict),
+        "settings": network.settings.contexts in (0, N_CONTEXTS),
         "rule": about.get("rule", "whole") in (RULES if network.detector_length else ("whole",)),
     }
     for name, right in known.items():

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from seqcnn.errors import UsageError
 from seqcnn.models import window_rule
 from seqcnn.models.detectors import Detectors
 from seqcnn.models.dropout import DeviceFactors, host_factors
@@ -71,6 +72,10 @@ class Network(nn.Module, ABC):
     """Letters, with those that fill up short sequences, scored at a time; None for the usual number."""
     precision: str = "float32"
     """What training on a GPU computes in: "float32", or "bf16" where that is enough (autocast)."""
+    can_mix: bool = False
+    """Whether training heeds :attr:`mix`."""
+    mix: Tensor | None = None
+    """Each example's share, shape (n,), where a step trains on mixtures of pooled features, see `mixture`."""
     shared: tuple[int, int] | None = None
     """Where processes share a batch: its number of examples, and the first of ours; dropout is that of the whole."""
 
@@ -183,8 +188,14 @@ class Network(nn.Module, ABC):
 
     @torch.no_grad()
     def rescale(self, scale: Tensor, shift: Tensor) -> None:
-        """Have every score be ``score * scale + shift`` from now on; both of shape (n_targets,), scale positive."""
-        self.output_weight.mul_(scale.to(self.output_weight))
+        """Have every score be ``score * scale + shift`` from now on.
+
+        Parameters
+        ----------
+        scale, shift : Tensor, shape (n_targets,) or (n_members, n_targets)
+            The scale is positive.
+        """
+        self.output_weight.mul_(scale.to(self.output_weight)[..., None, :])
         self.output_bias.mul_(scale.to(self.output_bias)).add_(shift.to(self.output_bias))
 
     def score(self, sequences: Ragged) -> NDArray[np.float32]:
@@ -193,6 +204,27 @@ class Network(nn.Module, ABC):
         parts = [self(inputs) for inputs in self.prepare(*tensors, len(sequences))]
         scores: NDArray[np.float32] = torch.cat(parts, dim=1).cpu().numpy()
         return scores
+
+    def strand_features(self, inputs: Any, layer: str) -> tuple[Tensor, Tensor]:
+        """Return what a layer is given of each strand, and the strand's scores, for an input of :meth:`forward`.
+
+        Parameters
+        ----------
+        inputs : object
+        layer : str
+            One of :data:`seqcnn.models.embedding.LAYERS`.
+
+        Returns
+        -------
+        features : Tensor, shape (n_members, n, n_strands, n_features)
+        scores : Tensor, shape (n_members, n, n_strands, n_targets)
+
+        Raises
+        ------
+        UsageError
+            If the architecture has no such features.
+        """
+        raise UsageError("this architecture has no features of whole sequences")
 
     def score_windows(
         self, codes: NDArray[np.uint8], starts: NDArray[np.intp], length: int, *, exact: bool = True
@@ -244,7 +276,7 @@ class Network(nn.Module, ABC):
     def detectors(self) -> list[Detectors]:
         """Return the first layer's filters, for each shape there is; none if it is not one of motif filters.
 
-        Here for networks with parameters `filters`, (n_members, n_filters, 4, k), and `threshold`, (n_members,
+        Here for networks with parameters `filters`, (n_members, n_filters, n_channels, k), and `threshold`, (n_members,
         n_filters), which is taken from their scores before they are rectified. Others say their own.
         """
         filters, threshold = getattr(self, "filters", None), getattr(self, "threshold", None)

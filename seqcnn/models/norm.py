@@ -27,6 +27,8 @@ class Norm(nn.Module):
     def __init__(self, n_members: int, channels: int, *, paired: bool = False) -> None:
         super().__init__()
         self.paired = paired
+        self.momentum = self.MOMENTUM
+        """Share of a batch's statistics in the running ones."""
         self.gain = nn.Parameter(torch.ones(n_members, channels))
         self.bias = nn.Parameter(torch.zeros(n_members, channels))
         self.running_mean = nn.Parameter(torch.zeros(n_members, channels), requires_grad=False)
@@ -57,14 +59,14 @@ class Norm(nn.Module):
         if not self.training or x.shape[0] * x.shape[2] < 2:
             return functional.batch_norm(x, mean, variance, gain, bias, False, 0.0, self.EPSILON)
         if inside is None:
-            return functional.batch_norm(x, mean, variance, gain, bias, True, self.MOMENTUM, self.EPSILON)
+            return functional.batch_norm(x, mean, variance, gain, bias, True, self.momentum, self.EPSILON)
         n = inside.sum().clamp(min=2)
         there = torch.where(inside, x, 0)
         mean_now = there.sum((0, 2)) / n
         off = torch.where(inside, x - mean_now[:, None], 0)
         variance_now = off.square().sum((0, 2)) / n
         with torch.no_grad():
-            mean.lerp_(mean_now, self.MOMENTUM)
-            variance.lerp_(variance_now * (n / (n - 1)), self.MOMENTUM)
+            mean.lerp_(mean_now, self.momentum)
+            variance.lerp_(variance_now * (n / (n - 1)), self.momentum)
         scale = gain * (variance_now + self.EPSILON).rsqrt()
         return off * scale[:, None] + bias[:, None]

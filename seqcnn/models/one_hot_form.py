@@ -26,7 +26,9 @@ class OneHotForm(nn.Module):
     ----------
     network : Network
         Of the architecture ``deepbind`` or ``collection``, or made of :class:`seqcnn.models.deep.Model` without
-        recurrent cells, whose length the exporter takes for fixed.
+        recurrent cells, unless these are permitted: an exporter takes their length for fixed.
+    recurrent : bool
+        Permit recurrent cells.
 
     Raises
     ------
@@ -34,11 +36,11 @@ class OneHotForm(nn.Module):
         If it is another one.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, recurrent: bool = False) -> None:
         super().__init__()
         self.groups: nn.ModuleList
         if isinstance(network, deep.Model):
-            if any(isinstance(module, Recurrent) for module in network.modules()):
+            if not recurrent and any(isinstance(module, Recurrent) for module in network.modules()):
                 raise UsageError("recurrent cells cannot be exported as ONNX for any length; --to torch writes weights")
             self.groups, self.order = nn.ModuleList([_Deep(network)]), list[int]()
             return

@@ -6,6 +6,8 @@ the winning window carries gradient, so the backward pass gathers k/m rows per f
 The maximum is here; :mod:`seqcnn.models.scan_average` has the mean beside it, and :mod:`seqcnn.models.scan_convolution`
 gives the same numbers by ``conv1d``, for a GPU. All equal the plain definition: one-hot, N = 0.25 in every row, k - 1 N
 beyond both ends.
+
+Structural contexts have words and tables of their own: a window's score is the sum of rows of both.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.contexts import N_BASES
 
 SLICE: Final = 128
 """Filters scanned in one pass; wider tables fall out of the cache."""
@@ -37,6 +40,9 @@ LONG_WORD: Final = 4
 
 LONG_WORDS_FROM: Final = 1 << 15
 """Windows in a batch from which long words beat short ones."""
+
+CONTEXT_WORD: Final = 3
+"""Contexts per table row, of which there are 343 a group."""
 
 
 class Windows(NamedTuple):
@@ -59,11 +65,14 @@ class Windows(NamedTuple):
 
 
 @cache
-def words(word: int) -> Tensor:
-    """Return the one-hot form of all words of this many bases, shape (5^word, word * 4), N = 0.25."""
+def words(word: int, n: int = 4) -> Tensor:
+    """Return the one-hot form of all words of this many bases, shape (5^word, word * 4), N = 0.25.
+
+    Or of n other symbols and, after them, the one that is not known: 1 / n.
+    """
     with torch.inference_mode(False):  # else a table first used for predictions could not be trained with
-        base = torch.cat([torch.eye(4), torch.full((1, 4), 0.25)])
-        return base[torch.cartesian_prod(*[torch.arange(5)] * word)].reshape(5**word, word * 4)
+        base = torch.cat([torch.eye(n), torch.full((1, n), 1 / n)])
+        return base[torch.cartesian_prod(*[torch.arange(n + 1)] * word)].reshape((n + 1) ** word, word * n)
 
 
 def build_table(filters: Tensor, word: int) -> Tensor:
@@ -71,37 +80,69 @@ def build_table(filters: Tensor, word: int) -> Tensor:
 
     Parameters
     ----------
-    filters : Tensor, shape (width, 4, kernel_size)
+    filters : Tensor, shape (width, n_channels, kernel_size)
     word : int
 
     Returns
     -------
     Tensor, shape (5^word * n_groups, width)
-        Row ``w * n_groups + g`` is what word w at bases ``g * word ..`` of a window adds to each filter's score.
+        Row ``w * n_groups + g`` is what word w at bases ``g * word ..`` of a window adds to each filter's score. If
+        there are more than 4 channels, rows of contexts follow in the same way.
     """
-    width, _, kernel_size = filters.shape
+    if filters.shape[1] == 4:
+        return _table(filters, word)
+    return torch.cat([_table(filters[:, :4], word), _table(filters[:, 4:], CONTEXT_WORD)])
+
+
+def _table(filters: Tensor, word: int) -> Tensor:
+    """Tabulate one kind of symbols."""
+    width, n, kernel_size = filters.shape
     n_groups = -(-kernel_size // word)
     if n_groups * word != kernel_size:
         filters = functional.pad(filters, (0, n_groups * word - kernel_size))
-    by_base = filters.view(width, 4, n_groups, word).permute(3, 1, 2, 0).reshape(word * 4, n_groups * width)
-    return torch.mm(words(word), by_base).view(-1, width)
+    by_base = filters.reshape(width, n, n_groups, word).permute(3, 1, 2, 0).reshape(word * n, n_groups * width)
+    return torch.mm(words(word, n), by_base).view(-1, width)
 
 
-def table_to_filters(gradient: Tensor, word: int, kernel_size: int) -> Tensor:
-    """Return the gradient of filters, shape (width, 4, kernel_size), for that of their table: the transposed step."""
+def table_to_filters(gradient: Tensor, word: int, kernel_size: int, contexts: int = 0) -> Tensor:
+    """Return the gradient of filters, shape (width, 4, kernel_size), for that of their table: the transposed step.
+
+    With contexts the shape is (width, 4 + contexts, kernel_size).
+    """
+    if not contexts:
+        return _to_filters(gradient, word, kernel_size, 4)
+    n_rows = _n_rows(word, kernel_size)
+    of_bases = _to_filters(gradient[:n_rows], word, kernel_size, 4)
+    return torch.cat([of_bases, _to_filters(gradient[n_rows:], CONTEXT_WORD, kernel_size, contexts)], dim=1)
+
+
+def _to_filters(gradient: Tensor, word: int, kernel_size: int, n: int) -> Tensor:
+    """Return the gradient of one kind of symbols."""
     width = gradient.shape[1]
     n_groups = -(-kernel_size // word)
-    by_base = torch.mm(words(word).t(), gradient.view(5**word, n_groups * width))
-    filters = by_base.view(word, 4, n_groups, width).permute(3, 1, 2, 0).reshape(width, 4, n_groups * word)
+    by_base = torch.mm(words(word, n).t(), gradient.view((n + 1) ** word, n_groups * width))
+    filters = by_base.view(word, n, n_groups, width).permute(3, 1, 2, 0).reshape(width, n, n_groups * word)
     return filters[:, :, :kernel_size]
 
 
+def _n_rows(word: int, kernel_size: int) -> int:
+    """Return how many rows of a table are of bases."""
+    rows: int = 5**word * -(-kernel_size // word)
+    return rows
+
+
 def find_windows(
-    codes: Tensor, lengths: Tensor | None, kernel_size: int, *, batch_size: int | None = None, word: int | None = None
+    codes: Tensor,
+    lengths: Tensor | None,
+    kernel_size: int,
+    *,
+    batch_size: int | None = None,
+    word: int | None = None,
+    contexts: int = 0,
 ) -> Windows:
     """Find the table rows of every window of one batch, see :func:`window_batches`."""
     word = word or choose_word(min(len(codes), batch_size or len(codes)), codes.shape[1], kernel_size)
-    return next(window_batches(codes, lengths, kernel_size, max(1, len(codes)), word))
+    return next(window_batches(codes, lengths, kernel_size, max(1, len(codes)), word, contexts))
 
 
 def choose_word(n: int, length: int, kernel_size: int) -> int:
@@ -110,7 +151,7 @@ def choose_word(n: int, length: int, kernel_size: int) -> int:
 
 
 def window_batches(
-    codes: Tensor, lengths: Tensor | None, kernel_size: int, batch_size: int, word: int
+    codes: Tensor, lengths: Tensor | None, kernel_size: int, batch_size: int, word: int, contexts: int = 0
 ) -> Iterator[Windows]:
     """Find the table rows of every window, those that reach up to k - 1 N beyond either end included.
 
@@ -127,12 +168,31 @@ def window_batches(
     batch_size : int
     word : int
         Bases per table row, see :func:`choose_word`.
+    contexts : int
+        Structural contexts that bases are in, see :mod:`seqcnn.sequence.contexts`; 0 for bases alone.
     """
+    if not contexts:
+        yield from _batches(codes, lengths, kernel_size, batch_size, word, N_CODE)
+        return
+    of_bases = _batches(codes.remainder(N_BASES), lengths, kernel_size, batch_size, word, N_CODE)
+    numbers = (codes.div(N_BASES, rounding_mode="floor") + contexts).remainder(
+        contexts + 1
+    )  # what is not known is last
+    of_contexts = _batches(numbers, lengths, kernel_size, batch_size, CONTEXT_WORD, contexts)
+    for first, second in zip(of_bases, of_contexts, strict=True):
+        rows = torch.cat([first.rows, second.rows + _n_rows(word, kernel_size)], dim=2)
+        yield Windows(rows, first.counts, word)
+
+
+def _batches(
+    codes: Tensor, lengths: Tensor | None, kernel_size: int, batch_size: int, word: int, n: int
+) -> Iterator[Windows]:
+    """Do as :func:`window_batches` for one kind of symbols, the n-th being the one that is not known."""
     length = codes.shape[1]
     n_windows = length + kernel_size - 1
     n_groups = -(-kernel_size // word)
     right = n_windows + n_groups * word - (kernel_size - 1) - length
-    words = _words(functional.pad(codes, (kernel_size - 1, right), value=N_CODE), word).mul_(n_groups)
+    words = _words(functional.pad(codes, (kernel_size - 1, right), value=n), word, n + 1).mul_(n_groups)
     width = words.shape[1]
     group = torch.arange(n_groups, dtype=torch.int32)
     if lengths is None or bool((lengths == length).all()):
@@ -151,14 +211,14 @@ def window_batches(
         yield Windows(rows, counts, word)
 
 
-def _words(codes: Tensor, word: int) -> Tensor:
-    """Return the number of the word that begins at each base, int32, shape (n, length - word + 1)."""
+def _words(codes: Tensor, word: int, n: int) -> Tensor:
+    """Return the number of the word of n symbols that begins at each base, int32, shape (n, length - word + 1)."""
     width = codes.shape[1] - word + 1
     numbers = codes[:, :width]
     for j in range(1, word):
-        if j == 3:  # up to three bases, 125 words, a byte is enough
+        if n ** (j + 1) > 256 >= n**j:  # up to three bases, 125 words, a byte is enough
             numbers = numbers.to(torch.int32)
-        numbers = numbers * 5 + codes[:, j : width + j]
+        numbers = numbers * n + codes[:, j : width + j]
     return numbers.to(torch.int32)
 
 
@@ -224,7 +284,7 @@ class _MaxScan(torch.autograd.Function):
         table = build_table(filters, word)
         maximum, position = max_pool(table, rows, with_position=ctx.needs_input_grad[0])
         ctx.save_for_backward(rows, position)
-        ctx.word, ctx.n_rows, ctx.kernel_size = word, len(table), filters.shape[2]
+        ctx.word, ctx.n_rows, ctx.shape = word, len(table), filters.shape
         return maximum
 
     @staticmethod
@@ -237,7 +297,8 @@ class _MaxScan(torch.autograd.Function):
         values = gradient[sequence, column][:, None].expand_as(flat)
         table = torch.zeros(ctx.n_rows * width, dtype=gradient.dtype)
         table.scatter_add_(0, flat.view(-1), values.reshape(-1))
-        return table_to_filters(table.view(-1, width), ctx.word, ctx.kernel_size), None, None
+        _, n_channels, kernel_size = ctx.shape
+        return table_to_filters(table.view(-1, width), ctx.word, kernel_size, n_channels - 4), None, None
 
 
 def scan(filters: Tensor, windows: Windows) -> Tensor:
@@ -245,8 +306,8 @@ def scan(filters: Tensor, windows: Windows) -> Tensor:
 
     Parameters
     ----------
-    filters : Tensor, shape (width, 4, kernel_size)
-        Rows A C G T/U.
+    filters : Tensor, shape (width, n_channels, kernel_size)
+        Rows A C G T/U, then those of contexts, if windows have such.
     windows : Windows
         From :func:`find_windows` with the same kernel_size.
 

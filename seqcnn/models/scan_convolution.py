@@ -25,8 +25,8 @@ def scan_by_convolution(filters: Tensor, codes: Tensor, lengths: Tensor | None =
 
     Parameters
     ----------
-    filters : Tensor, shape (width, 4, kernel_size)
-        Rows A C G T/U.
+    filters : Tensor, shape (width, n_channels, kernel_size)
+        Rows A C G T/U, and of contexts if there are more.
     codes : Tensor of uint8, shape (n, length)
         Short sequences are filled up at their end with N.
     lengths : Tensor of int64, shape (n,), or None
@@ -64,7 +64,7 @@ def convolve(filters: Tensor, codes: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def _scores(filters: Tensor, padded: Tensor) -> Tensor:
-    return functional.conv1d(one_hot(padded, _precision(filters)), filters)
+    return functional.conv1d(one_hot(padded, _precision(filters), filters.shape[1] - 4), filters)
 
 
 def _with_ends(codes: Tensor, filters: Tensor) -> Tensor:
@@ -97,19 +97,19 @@ class _MaxConvolution(torch.autograd.Function):
             return scores.amax(2).to(filters.dtype)
         maximum, position = scores.max(2)
         ctx.save_for_backward(padded, position)
-        ctx.kernel_size = filters.shape[2]
+        ctx.n_channels, ctx.kernel_size = filters.shape[1:]
         return maximum.to(filters.dtype)
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]
         padded, position = ctx.saved_tensors
         n, width = gradient.shape
-        kernel_size = ctx.kernel_size
-        of_filters = gradient.new_zeros(width, 4, kernel_size)
-        at_once = max(1, WON_AT_ONCE // (width * 4 * kernel_size))
+        n_channels, kernel_size = ctx.n_channels, ctx.kernel_size
+        of_filters = gradient.new_zeros(width, n_channels, kernel_size)
+        at_once = max(1, WON_AT_ONCE // (width * n_channels * kernel_size))
         for start in range(0, n, at_once):
             part = slice(start, start + at_once)
-            windows = one_hot(padded[part], gradient.dtype).unfold(2, kernel_size, 1)
-            at = position[part, None, :, None].expand(-1, 4, -1, kernel_size)
+            windows = one_hot(padded[part], gradient.dtype, n_channels - 4).unfold(2, kernel_size, 1)
+            at = position[part, None, :, None].expand(-1, n_channels, -1, kernel_size)
             of_filters += torch.einsum("nw,nbwk->wbk", gradient[part], windows.gather(2, at))
         return of_filters, None, None

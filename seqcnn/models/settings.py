@@ -29,6 +29,8 @@ class Settings:
         Share of pooled features left out while training, 0 to below 1; both strands lose the same ones.
     strands : {"best", "mean", "equivariant"}
         What is made of both strands: the better score, the mean, or layers that share their parameters between strands.
+    contexts : int
+        Structural contexts that are read beside the bases, see :mod:`seqcnn.sequence.contexts`; 0 for none.
     """
 
     n_members: int = 1
@@ -36,6 +38,12 @@ class Settings:
     both_strands: bool = True
     dropout: float = 0.0
     strands: str = "best"
+    contexts: int = 0
+
+    @property
+    def n_channels(self) -> int:
+        """Rows of what the detectors read: bases, then contexts."""
+        return 4 + self.contexts
 
 
 @dataclass(frozen=True, slots=True)

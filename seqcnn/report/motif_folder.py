@@ -15,7 +15,7 @@ from seqcnn.errors import UsageError
 from seqcnn.formats.motif_files import MOTIF_FORMATS, write_motifs
 from seqcnn.formats.output import atomic_path, remove_former
 from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
-from seqcnn.report.motif_table import match_lines, motif_lines
+from seqcnn.report.motif_table import match_lines, motif_lines, structure_lines
 
 PICTURE_FORMATS: Final = ("png", "svg", "pdf")
 
@@ -54,6 +54,8 @@ def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutput
     texts = {"motifs.tsv": motif_lines(found)}
     if matches:
         texts["matches.tsv"] = match_lines(found)
+    if any(each.contexts is not None for each in found):
+        texts["structures.tsv"] = structure_lines(found)
     for name, lines in texts.items():
         with atomic_path(folder / name) as path:
             path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -61,7 +63,8 @@ def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutput
     files = [f"motifs.{kind}" for kind in dict.fromkeys(outputs.formats)] if kept else []
     for name in files:
         write_motifs(kept, folder / name)
-    remove_former(folder, ["matches.tsv", *(f"motifs.{kind}" for kind in MOTIF_FORMATS)], [*texts, *files])
+    former = ["matches.tsv", "structures.tsv", *(f"motifs.{kind}" for kind in MOTIF_FORMATS)]
+    remove_former(folder, former, [*texts, *files])
     return [*texts, *files]
 
 
@@ -71,12 +74,13 @@ def draw_logos(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs)
     Pictures of an earlier run go when all are drawn.
     """
     files = []
-    drawn = [each.motif for each in found if each.kept][: outputs.n_logos]
+    chosen = [each for each in found if each.kept][: outputs.n_logos]
+    drawn, contexts = [each.motif for each in chosen], [each.contexts for each in chosen]
     if drawn and outputs.logos:
         from seqcnn.report.logos import save_logos
 
         (folder / "logos").mkdir(exist_ok=True)
-        for path in save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos))):
+        for path in save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos)), contexts=contexts):
             files.append(path)
             yield path
     remove_former(folder / "logos", [f"*.{kind}" for kind in PICTURE_FORMATS], files)

@@ -1,4 +1,4 @@
-"""The tables of found motifs: motifs.tsv and matches.tsv."""
+"""The tables of found motifs: motifs.tsv, matches.tsv and structures.tsv."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from seqcnn.interpret.comparison import Match
 from seqcnn.interpret.found_motifs import FoundMotif
+from seqcnn.sequence.contexts import CONTEXTS, consensus
 
 COLUMNS: Final = (
     *("name", "source", "status", "consensus", "width", "information", "n_sites"),
@@ -22,8 +23,12 @@ MATCH_COLUMNS: Final = (
 
 
 def motif_lines(found: Sequence[FoundMotif]) -> Iterator[str]:
-    """Yield the header, and a line for each motif; a cell is empty where there is nothing to say."""
-    yield "\t".join(COLUMNS)
+    """Yield the header, and a line for each motif; a cell is empty where there is nothing to say.
+
+    Where RNA has structures there is one more column: the context that most sites have at each position.
+    """
+    structured = any(each.contexts is not None for each in found)
+    yield "\t".join([*COLUMNS, *["structure"] * structured])
     for each in found:
         measured, motif = each.measures, each.motif
         there = measured.n_sites > 0
@@ -46,8 +51,18 @@ def motif_lines(found: Sequence[FoundMotif]) -> Iterator[str]:
                 _number(measured.silenced_auroc),
                 _number(measured.inserted_score),
                 *(_match(each.matches[0]) if each.matches else [""] * 7),
+                *([consensus(each.contexts) if there and each.contexts is not None else ""] * structured),
             ]
         )
+
+
+def structure_lines(found: Sequence[FoundMotif]) -> Iterator[str]:
+    """Yield the header, and for each motif that has sites a line for each position, from 1: shares of contexts."""
+    yield "\t".join(["motif", "position", *CONTEXTS])
+    for each in found:
+        if each.contexts is not None and each.measures.n_sites:
+            for position, shares in enumerate(each.contexts.T.tolist(), start=1):
+                yield "\t".join([each.name, str(position), *(f"{share:.4g}" for share in shares)])
 
 
 def _match(match: Match) -> list[str]:

@@ -34,7 +34,7 @@ PER_ROW: Final = 125
 LONGEST: Final = 2000
 """Longer sequences make pictures that nobody can look at."""
 
-_COLOURS: Final = {"A": "#1b9e3c", "C": "#2559c9", "G": "#e08a00", "T": "#d02f2f", "U": "#d02f2f", "N": "#808080"}
+COLOURS: Final = {"A": "#1b9e3c", "C": "#2559c9", "G": "#e08a00", "T": "#d02f2f", "U": "#d02f2f", "N": "#808080"}
 _MAP: Final = "RdBu_r"
 _INCH_PER_BASE: Final = 0.13
 _INCH_PER_LINE: Final = 0.17
@@ -168,13 +168,13 @@ def _draw_heat(axes: Axes, cells: Floats, own: NDArray[np.bool_], names: Sequenc
 
 def _draw_letters(axes: Axes, letters: str, heights: Floats, every: Floats) -> None:
     for letter in sorted(set(letters)):
-        outline = _glyph(letter)
+        outline = glyph(letter)
         parts = []
         for base in [i for i, other in enumerate(letters) if other == letter]:
             height = heights[base]
             corner = (base - 0.46, min(height, 0.0))
             parts.append(Path(np.asarray(outline.vertices) * (0.92, abs(height)) + corner, outline.codes))
-        axes.add_patch(PathPatch(Path.make_compound_path(*parts), color=_COLOURS[letter], linewidth=0))
+        axes.add_patch(PathPatch(Path.make_compound_path(*parts), color=COLOURS[letter], linewidth=0))
     low, high = min(0.0, float(every.min())), max(0.0, float(every.max()))
     margin = 0.05 * ((high - low) or 1.0)
     axes.set_ylim(low - margin, high + margin)
@@ -188,7 +188,7 @@ def _draw_letters(axes: Axes, letters: str, heights: Floats, every: Floats) -> N
 
 
 @cache
-def _glyph(letter: str) -> Path:
+def glyph(letter: str) -> Path:
     """Return the outline of a letter, one wide and one high."""
     outline = TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     vertices = np.asarray(outline.vertices)

@@ -27,7 +27,7 @@ def _encode_table() -> bytes:
 ENCODE_TABLE: Final = _encode_table()
 """256-byte table for ``bytes.translate``: ASCII letter (any case) to code, other bytes to 255."""
 
-_DECODE_TABLES: Final = {name: letters.encode() + b"N" * 251 for name, letters in LETTERS.items()}
+_DECODE_TABLES: Final = {name: letters.encode() * 7 + b"N" * 221 for name, letters in LETTERS.items()}
 _COMPLEMENT: Final = np.array([3, 2, 1, 0, 4], dtype=np.uint8)
 
 
@@ -58,7 +58,7 @@ def encode(text: str | bytes) -> NDArray[np.uint8]:
 
 
 def decode(codes: NDArray[np.uint8], alphabet: str = "dna") -> str:
-    """Turn codes into upper-case letters of `alphabet` ("dna" or "rna")."""
+    """Turn codes into upper-case letters of `alphabet` ("dna" or "rna"), whatever contexts bases are in."""
     return np.ascontiguousarray(codes, dtype=np.uint8).tobytes().translate(_DECODE_TABLES[alphabet]).decode("ascii")
 
 

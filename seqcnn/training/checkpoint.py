@@ -63,6 +63,7 @@ def save(fit: Fit, path: str | PathLike[str], fingerprint: Mapping[str, Any]) ->
             "epoch": fit.epoch,
             "over": fit.over,
             "steps_done": fit.optimiser.steps_done,
+            "averaged": fit.average and fit.average.n,
             "lost": {str(member): epoch for member, epoch in fit.history.lost.items()},
             "on_cpu": fit.network.on_cpu,
             "dropout": [generator.bit_generator.state for generator in fit.network.dropout_generators],
@@ -133,6 +134,8 @@ def _tensors(fit: Fit) -> dict[str, Tensor]:
         "losses": fit.losses.all().clone(),
         **{f"moment.{name}": moment for name, moment in fit.optimiser.state().items()},
     }
+    if fit.average is not None:
+        on_device["average"] = fit.average.weights
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in on_device.items()}
     tensors["history"] = torch.tensor(curves, dtype=torch.float64).reshape(len(epochs), 3, n_members)
     tensors["pace"] = torch.tensor([(e.seconds, e.sequences_per_second) for e in epochs], dtype=torch.float64).reshape(
@@ -163,6 +166,9 @@ def _take(fit: Fit, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> 
     fit.optimiser.steps_done = int(about["steps_done"])
     _fill(fit.optimiser.weights, tensors["weights"])
     _fill(fit.best.weights, tensors["best.weights"])
+    if fit.average is not None:
+        _fill(fit.average.weights, tensors["average"])
+        fit.average.n = int(about["averaged"])
     for name, moment in fit.optimiser.state().items():
         _fill(moment, tensors[f"moment.{name}"])
     score, loss, epoch = tensors["best"].tolist()

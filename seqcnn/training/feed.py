@@ -16,7 +16,8 @@ from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
-from seqcnn.training import parallel
+from seqcnn.training import mixup, parallel
+from seqcnn.training.augmentation import Augmentation
 from seqcnn.training.digest import digest
 
 GATHER: Final = 4096
@@ -39,12 +40,15 @@ class Batch(NamedTuple):
         Of the inputs, on the network's device.
     weights : Tensor, shape (n,), or None
         Likewise; None if all examples count alike.
+    mix : Tensor, shape (n,), or None
+        Likewise; each example's share of a mixture with its partner, see :mod:`seqcnn.training.mixup`.
     """
 
     rows: Rows
     inputs: Any
     targets: Tensor
     weights: Tensor | None = None
+    mix: Tensor | None = None
 
 
 class Feed(ABC):
@@ -55,7 +59,11 @@ class Feed(ABC):
     network : Network
     batch_size : int
     seed : int
-        Of the order and of the shuffles: an epoch's batches depend on nothing else.
+        Of the order, of the shuffles and of all that follows: an epoch's batches depend on nothing else.
+    augmentation : Augmentation, optional
+        What sequences are changed by.
+    alpha : float
+        Of mixup, see :func:`seqcnn.training.mixup.shares`; 0 for none.
 
     Attributes
     ----------
@@ -67,10 +75,18 @@ class Feed(ABC):
 
     complete: bool
 
-    def __init__(self, network: Network, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        batch_size: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+        alpha: float = 0.0,
+    ) -> None:
         self.network, self.batch_size, self.seed = network, batch_size, seed
+        self.augmentation, self.alpha = augmentation, alpha
         self.device = network.output_bias.device
-        self.share = parallel.current().share(batch_size)
+        self.share = parallel.current().share(batch_size, pairs=alpha > 0)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -84,12 +100,24 @@ class Feed(ABC):
     def digest(self) -> str:
         """Return a digest of the examples, see :func:`seqcnn.training.digest.digest`."""
 
-    @abstractmethod
     def batches(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch (1, 2, ...) but the first `skip`; of unequal lengths, neighbours in length.
+        """Return the batches of an epoch (1, 2, ...) but the first `skip`; of unequal lengths, neighbours in length.
 
         The network must be in training mode.
         """
+        return self._mixed(epoch, skip) if self.alpha else self.unmixed(epoch, skip)
+
+    @abstractmethod
+    def unmixed(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch but the first `skip`, as they are without mixup."""
+
+    def _mixed(self, epoch: int, skip: int) -> Iterator[Batch]:
+        """Yield the batches of an epoch with each example's share of a mixture."""
+        shares = mixup.shares(self.alpha, self.batch_size, self.seed, epoch, skip)
+        for batch in self.unmixed(epoch, skip):
+            own = next(shares)[: len(batch.rows)][self.share]
+            mix = own if len(own) else np.ones(len(batch.targets), dtype=np.float32)
+            yield batch._replace(mix=to_device(mix, self.device))
 
     @property
     def n_batches(self) -> int:
@@ -113,12 +141,27 @@ class InMemory(Feed):
         See :class:`Feed`.
     resample : bool
         Shuffle the dinucleotide negatives afresh every epoch.
+    augmentation, alpha
+        See :class:`Feed`.
+    ids : ndarray of int, shape (n,), optional
+        What tells an example from others, if not its row.
     """
 
-    def __init__(self, examples: Examples, network: Network, batch_size: int, *, resample: bool, seed: int) -> None:
-        super().__init__(network, batch_size, seed)
+    def __init__(
+        self,
+        examples: Examples,
+        network: Network,
+        batch_size: int,
+        *,
+        resample: bool,
+        seed: int,
+        augmentation: Augmentation | None = None,
+        alpha: float = 0.0,
+        ids: NDArray[np.int64] | None = None,
+    ) -> None:
+        super().__init__(network, batch_size, seed, augmentation, alpha)
         assert examples.targets is not None
-        self.examples, self.resample = examples, resample
+        self.examples, self.resample, self.ids = examples, resample, ids
         self.targets = to_device(examples.targets, self.device)
         self.weights = None if examples.weights is None else to_device(examples.weights, self.device)
         self.complete = not np.isnan(examples.targets).any()
@@ -134,35 +177,42 @@ class InMemory(Feed):
         """Return a digest of the examples."""
         return digest(self.examples)
 
-    def batches(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
+    def unmixed(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch but the first `skip`."""
         sequences = refresh(self.examples, self.seed, epoch) if self.resample else self.examples.sequences
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self))
-        yield from self.cut(sequences, order, skip)
+        yield from self.cut(sequences, order, epoch, skip)
 
-    def cut(self, sequences: Ragged, order: Rows, skip: int = 0) -> Iterator[Batch]:
-        """Yield the batches of sequences in this order but the first `skip`."""
+    def cut(self, sequences: Ragged, order: Rows, epoch: int, skip: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch's sequences in this order but the first `skip`."""
         for rows, at_once in groups(sequences.lengths, order, self.batch_size, skip):
-            yield from self._equal(sequences, rows) if at_once else self._single(sequences, rows)
+            yield from self._equal(sequences, rows, epoch) if at_once else self._single(sequences, rows, epoch)
 
-    def _equal(self, sequences: Ragged, rows: Rows) -> Iterator[Batch]:
+    def changed(self, codes: Tensor, lengths: Tensor | None, rows: Rows, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Return the codes of these rows as an epoch has them, and their lengths."""
+        if not self.augmentation:
+            return codes, lengths
+        ids = to_device(rows if self.ids is None else self.ids[rows], self.device)
+        return self.augmentation(codes, lengths, ids, self.seed, epoch), lengths
+
+    def _equal(self, sequences: Ragged, rows: Rows, epoch: int) -> Iterator[Batch]:
         """Yield many batches of equal length, which are prepared together."""
         size = self.batch_size
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         mine = rows if self.share == slice(0, size) else np.concatenate([self.mine(part) for part in parts])
         targets, weights = self._of(mine)
-        inputs = self.network.prepare(
-            *to_tensors(sequences.take(mine), self.device), self.share.stop - self.share.start
-        )
+        tensors = self.changed(*to_tensors(sequences.take(mine), self.device), mine, epoch)
+        inputs = self.network.prepare(*tensors, self.share.stop - self.share.start)
         start = 0
         for part, each in zip(parts, inputs, strict=True):
             stop = start + len(self.mine(part))
             yield Batch(part, each, targets[start:stop], None if weights is None else weights[start:stop])
             start = stop
 
-    def _single(self, sequences: Ragged, rows: Rows) -> Iterator[Batch]:
+    def _single(self, sequences: Ragged, rows: Rows, epoch: int) -> Iterator[Batch]:
         mine = self.mine(rows)
-        for inputs in self.network.prepare(*to_tensors(sequences.take(mine), self.device), self.batch_size):
+        tensors = self.changed(*to_tensors(sequences.take(mine), self.device), mine, epoch)
+        for inputs in self.network.prepare(*tensors, self.batch_size):
             yield Batch(rows, inputs, *self._of(mine))
 
     def _of(self, rows: Rows) -> tuple[Tensor, Tensor | None]:

@@ -8,12 +8,14 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.models.network import Network
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.ragged import Ragged
+from seqcnn.training.augmentation import Augmentation
 from seqcnn.training.feed import Batch, InMemory, Rows, groups, pinned, refresh, to_device
 
 WIDTHS: Final = 32
@@ -71,7 +73,7 @@ class Resident(InMemory):
 
     Parameters
     ----------
-    examples, network, batch_size, resample, seed
+    examples, network, batch_size, resample, seed, augmentation, alpha, ids
         See :class:`seqcnn.training.feed.InMemory`.
     last_epoch : int
         No shuffles are made for later ones.
@@ -85,23 +87,29 @@ class Resident(InMemory):
         *,
         resample: bool,
         seed: int,
+        augmentation: Augmentation | None = None,
+        alpha: float = 0.0,
+        ids: NDArray[np.int64] | None = None,
         last_epoch: int = 0,
     ) -> None:
-        super().__init__(examples, network, batch_size, resample=resample, seed=seed)
+        super().__init__(
+            examples, network, batch_size, resample=resample, seed=seed, augmentation=augmentation, alpha=alpha, ids=ids
+        )
         self.codes = Codes(examples.sequences, self.device)
         self.resample = resample and bool((examples.origin == Origin.DINUCLEOTIDE).any())
         self.last_epoch = last_epoch
+        self._ids = None if ids is None else to_device(ids, self.device)
         self._coming: tuple[int, Future[Ragged]] | None = None
         self._thread = ThreadPoolExecutor(1)
 
-    def batches(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
+    def unmixed(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch but the first `skip`."""
         if self.resample:
             self.codes.refill(self._refreshed(epoch))
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self))
-        yield from self.cut(self.examples.sequences, order, skip)
+        yield from self.cut(self.examples.sequences, order, epoch, skip)
 
-    def cut(self, sequences: Ragged, order: Rows, skip: int = 0) -> Iterator[Batch]:
+    def cut(self, sequences: Ragged, order: Rows, epoch: int, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of the sequences on the device, which are of these lengths, but the first `skip`."""
         size = self.batch_size
         parts: list[Rows] = []
@@ -116,10 +124,17 @@ class Resident(InMemory):
         for part, own, width in zip(parts, mine, longest, strict=True):
             at = everything[start : start + len(own)]
             start += len(own)
-            codes, lengths = self.codes.take(at, width)
+            codes, lengths = self.changed_at(*self.codes.take(at, width), at, epoch)
             weights = None if self.weights is None else self.weights.index_select(0, at)
             for inputs in self.network.prepare(codes, lengths, len(own)):
                 yield Batch(part, inputs, self.targets.index_select(0, at), weights)
+
+    def changed_at(self, codes: Tensor, lengths: Tensor | None, at: Tensor, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Do what :meth:`changed` does, for rows that are on the device."""
+        if not self.augmentation:
+            return codes, lengths
+        ids = at if self._ids is None else self._ids.index_select(0, at)
+        return self.augmentation(codes, lengths, ids, self.seed, epoch), lengths
 
     def _refreshed(self, epoch: int) -> Ragged:
         """Return the sequences of an epoch, and have those of the next one made."""

@@ -15,6 +15,7 @@ from seqcnn.dataset.examples import Examples, join
 from seqcnn.dataset.part_rule import TRAIN
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.models.network import Network
+from seqcnn.training.augmentation import Augmentation
 from seqcnn.training.feed import Batch, Feed, InMemory, Rows, refresh
 from seqcnn.training.feed_device import Resident
 
@@ -51,10 +52,22 @@ class FromDisk(Feed):
         See :class:`seqcnn.training.feed.Feed`.
     resample : bool
         Shuffle the dinucleotide negatives afresh every epoch.
+    augmentation, alpha
+        See :class:`seqcnn.training.feed.Feed`.
     """
 
-    def __init__(self, streamed: Streamed, network: Network, batch_size: int, *, resample: bool, seed: int) -> None:
-        super().__init__(network, batch_size, seed)
+    def __init__(
+        self,
+        streamed: Streamed,
+        network: Network,
+        batch_size: int,
+        *,
+        resample: bool,
+        seed: int,
+        augmentation: Augmentation | None = None,
+        alpha: float = 0.0,
+    ) -> None:
+        super().__init__(network, batch_size, seed, augmentation, alpha)
         self.examples, self.resample = streamed, resample and streamed.has_shuffles
         self.complete = streamed.training.complete
 
@@ -70,7 +83,7 @@ class FromDisk(Feed):
         """Return a digest of the dataset and its split."""
         return self.examples.digest
 
-    def batches(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
+    def unmixed(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch but the first `skip`."""
         kind = InMemory if self.network.on_cpu else Resident
         windows, starts = self._windows(epoch)
@@ -83,8 +96,17 @@ class FromDisk(Feed):
             coming = thread.submit(next, pieces, None)
             while (piece := coming.result()) is not None:
                 coming = thread.submit(next, pieces, None)
-                feed = kind(piece.examples, self.network, self.batch_size, resample=False, seed=self.seed)
-                for batch in feed.cut(piece.examples.sequences, piece.order, skip):
+                feed = kind(
+                    piece.examples,
+                    self.network,
+                    self.batch_size,
+                    resample=False,
+                    seed=self.seed,
+                    augmentation=self.augmentation,
+                    alpha=self.alpha,
+                    ids=piece.ids,
+                )
+                for batch in feed.cut(piece.examples.sequences, piece.order, epoch, skip):
                     yield batch._replace(rows=piece.ids[batch.rows])
                 skip = 0
 

@@ -9,6 +9,8 @@ from os import PathLike, fspath
 from typing import Any, Final
 
 from seqcnn.errors import UsageError
+from seqcnn.training.augmentation import Augmentation
+from seqcnn.training.averaging import Averaging
 from seqcnn.training.digest import digest, sketch
 from seqcnn.training.fit import Fit
 
@@ -35,7 +37,13 @@ def fingerprint(fit: Fit, also: Mapping[str, Any] | None = None) -> dict[str, An
     shape = asdict(network.settings) | {"architecture": type(network).__module__.rpartition(".")[2]}
     shape["members"] = shape.pop("n_members")
     members = {"dropout": network.dropouts, "initial scale": [s and asdict(s) for s in network.scales]}
-    planned = {field.name: getattr(plan, field.name) for field in fields(plan) if field.name != "rates"}
+    planned: dict[str, Any] = {}
+    for field in fields(plan):
+        value = getattr(plan, field.name)
+        if isinstance(value, Augmentation | Averaging):
+            planned |= asdict(value)
+        elif field.name != "rates":
+            planned[field.name] = value
     for name in asdict(plan.rates[0]):
         members[name] = [getattr(rates, name) for rates in plan.rates]
     data = {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,56 +14,15 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import TrainingError
 from seqcnn.models.network import Network
+from seqcnn.training.averaging import Average
 from seqcnn.training.feeds import create_feed
 from seqcnn.training.history import Best, Epoch, History, StepLosses
 from seqcnn.training.metrics import validation_score
 from seqcnn.training.objectives import Objective, losses
-from seqcnn.training.optimiser import Rates, create
+from seqcnn.training.optimiser import create
 from seqcnn.training.parallel import member_scores
+from seqcnn.training.plan import Plan as Plan  # which modules take from here
 from seqcnn.training.step import create_step
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    task : str
-        See :data:`seqcnn.models.tasks.TASKS`.
-    epochs : int
-    batch_size : int
-    optimiser : {"adamw", "sgd"}
-    schedule : {"one-cycle", "cosine", "step", "constant"}
-    rates : sequence of Rates
-        One a member.
-    patience : int
-        Epochs without a better validation score after which a member is done; 0 for never.
-    resample : bool
-        Shuffle the dinucleotide negatives afresh every epoch.
-    seed : int
-        Of the order of examples and of the shuffles; weights and dropout have the members' own.
-    decay_from : int
-        First step with weight decay.
-    bears_loss : bool
-        A member that leaves the numbers is given up, and the others go on, until all are lost; else it is an error.
-    checks : tuple of int, optional
-        Epochs after which the validation examples are scored; None for all.
-    """
-
-    task: str
-    epochs: int
-    batch_size: int
-    optimiser: str
-    schedule: str
-    rates: Sequence[Rates]
-    patience: int
-    resample: bool
-    seed: int
-    decay_from: int = 0
-    bears_loss: bool = False
-    checks: tuple[int, ...] | None = None
-
 
 Watcher = Callable[[int, int, Tensor], None]
 """Called with (examples done in this epoch, examples in an epoch, the members' losses)."""
@@ -106,14 +64,22 @@ class Fit:
             valid = None
         self.network, self.valid, self.plan, self.class_weight = network, valid, plan, class_weight
         self.feed = create_feed(
-            train, network, plan.batch_size, resample=plan.resample, seed=plan.seed, last_epoch=plan.epochs
+            train,
+            network,
+            plan.batch_size,
+            resample=plan.resample,
+            seed=plan.seed,
+            last_epoch=plan.epochs,
+            augmentation=plan.augmentation,
+            alpha=plan.mixup or 0.0,
         )
-        self.objective = Objective(plan.task, class_weight, complete=self.feed.complete)
+        self.objective = Objective(plan.task, class_weight, complete=self.feed.complete, loss=plan.loss)
         n_steps = plan.epochs * self.feed.n_batches
         self.optimiser = create(plan.optimiser, network, plan.rates, n_steps, plan.schedule, plan.decay_from)
         self.step = create_step(network, self.optimiser, self.objective, self.feed.share, plan.batch_size)
         n_members = network.settings.n_members
         self.best = Best(self.optimiser.weights, self.optimiser.member, n_members, plan.patience)
+        self.average = Average(plan.averaging, self.optimiser.weights, plan.epochs) if plan.averaging else None
         self.history = History()
         self.epoch = 0
         self.losses = StepLosses(self.feed.n_batches, n_members, network.output_bias.device)
@@ -145,6 +111,8 @@ class Fit:
         with self.step.running():
             while self.epoch < self.plan.epochs and not self.over:
                 self._do_epoch(on_batch, on_epoch, on_step)
+            if self.valid is None and self.average is not None and self.average.n:
+                self._show_average(self.average, self.epoch)
         if self.valid is not None:
             self.optimiser.weights.copy_(self.best.weights)
         n_members = self.network.settings.n_members
@@ -166,6 +134,8 @@ class Fit:
         self.step.begin()
         for batch in self.feed.batches(number, skip=already):
             self.losses.append(self.step(batch))
+            if self.average is not None:
+                self.average.after_step()
             if on_batch is not None:
                 on_batch(min(n, len(self.losses) * batch_size), n, self.losses.last())
             if on_step is not None and len(self.losses) < self.feed.n_batches:
@@ -174,7 +144,9 @@ class Fit:
         in_epoch = self.losses.all()
         self._look_for_lost(in_epoch, number)
         trained = time.perf_counter() - began
-        loss_now, score_now = self._validate(number)
+        if self.average is not None:
+            self.average.after_epoch(number)
+        loss_now, score_now = self._judge(number)
         done = n - already * batch_size
         seconds = time.perf_counter() - began
         losses_of = in_epoch.mean(0).tolist()
@@ -183,12 +155,33 @@ class Fit:
         self.history.epochs.append(epoch)
         self.epoch = number
         self.losses.set(in_epoch[:0])
-        if self.valid is not None and self._is_checked(number):
-            self.over = self.best.take(number, score_now, loss_now) or self.over
         if on_epoch is not None:
             on_epoch(epoch)
         if on_step is not None:
             on_step(self)
+
+    def _judge(self, epoch: int) -> tuple[list[float], list[float]]:
+        """Return each member's loss and score on the validation examples, and keep the weights that are better."""
+        if self.valid is None or not self._is_checked(epoch):
+            return self._validate(epoch)
+        if self.average is None or not self.average.n:
+            return self._take(epoch, *self._validate(epoch))
+        before = self.optimiser.weights.clone()
+        self._show_average(self.average, epoch)
+        judged = self._take(epoch, *self._validate(epoch))
+        self.optimiser.weights.copy_(before)
+        for member in self.history.lost:
+            self.optimiser.stop(member)
+        return judged
+
+    def _take(self, epoch: int, loss: list[float], score: list[float]) -> tuple[list[float], list[float]]:
+        self.over = self.best.take(epoch, score, loss) or self.over
+        return loss, score
+
+    def _show_average(self, average: Average, epoch: int) -> None:
+        """Have the network hold the average, the same in all processes."""
+        average.show(self.network, self.feed, epoch)
+        self.step.end()
 
     def _look_for_lost(self, in_epoch: Tensor, epoch: int) -> None:
         """Give up members whose loss is not finite, or raise for the first of them."""
@@ -208,6 +201,8 @@ class Fit:
         """Stop training a member; with weights of 0 it costs the others nothing. When all are lost, the fit is over."""
         self.history.lost[member] = epoch
         self.optimiser.stop(member)
+        if self.average is not None:
+            self.average.clear(self.optimiser.member, member)
         self.over = len(self.history.lost) == self.network.settings.n_members
 
     def _is_checked(self, epoch: int) -> bool:
@@ -224,9 +219,14 @@ class Fit:
         targets, weights = self.valid.targets, self.valid.weights
         counted = None if weights is None else torch.from_numpy(weights)
         loss = losses(
-            self.plan.task, torch.from_numpy(scores), torch.from_numpy(targets), weight, weights=counted
+            self.plan.task,
+            torch.from_numpy(scores),
+            torch.from_numpy(targets),
+            weight,
+            weights=counted,
+            loss=self.plan.loss,
         ).tolist()
-        if self.plan.task == "multiclass" and weight is not None:
+        if self.plan.task == "multiclass" and weight is not None and self.plan.loss != "hinge":
             scores = scores - weight.log().numpy()  # as the finished network gives them, see `unbalance`
         score = [validation_score(self.plan.task, targets, each, weights) for each in scores]
         for member in range(members):

@@ -13,9 +13,11 @@ from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.models import architectures
 from seqcnn.models.network import Network, Scale
+from seqcnn.sequence.contexts import N_CONTEXTS
 from seqcnn.training.fit import Fit, Plan, Watcher
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.keeping import Keeper
+from seqcnn.training.log_odds import give_log_odds
 from seqcnn.training.objectives import class_weights, unbalance
 from seqcnn.training.optimiser import Rates
 from seqcnn.training.options import TrainOptions
@@ -107,13 +109,14 @@ def fit_members(
     """
     known = training.training.sketch() if isinstance(training, Streamed) else training
     n_scores = n_scores or _count_scores(task, known, valid)
-    network = _create(options, members, n_scores, both_strands, device)
+    network = _create(options, members, n_scores, both_strands, N_CONTEXTS * training.has_contexts, device)
     scaling = find_scaling(task, known)
     weight = _class_weights(task, scaling.apply(known), n_scores, device) if options.balance else None
     training = training.changed(scaling.apply) if isinstance(training, Streamed) else scaling.apply(training)
     valid = None if valid is None else scaling.apply(valid)
     if start is not None:
-        start.apply(network, task, shift=scaling.shift, scale=scaling.scale, positive_weight=weight)
+        as_weighted = None if options.loss == "hinge" else weight
+        start.apply(network, task, shift=scaling.shift, scale=scaling.scale, positive_weight=as_weighted)
     plan = Plan(
         task=task,
         epochs=epochs,
@@ -122,23 +125,34 @@ def fit_members(
         schedule=options.schedule,
         rates=[each.rates for each in members],
         patience=options.patience,
-        resample=options.resample,
+        resample=options.resample and not network.settings.contexts,  # shuffles would have to be folded anew
         seed=options.seed,
         decay_from=options.decay_from,
         bears_loss=bears_loss,
         checks=checks,
+        augmentation=options.augmentation,
+        mixup=options.mixup or None,
+        loss=options.loss,
+        averaging=options.averaging,
     )
     fit = Fit(network, training, valid, plan, weight)
     with nullcontext() if keeper is None else keeper.keeping(fit) as on_step:
         history = fit.run(on_batch=on_batch, on_epoch=on_epoch, on_step=on_step)
-    if weight is not None:
+    if options.loss == "hinge":
+        give_log_odds(network, task, training, valid)
+    elif weight is not None:
         unbalance(network.output_bias, weight)
     scaling.undo(network)
     return network, history
 
 
 def _create(
-    options: TrainOptions, members: Sequence[Member], n_scores: int, both_strands: bool, device: torch.device
+    options: TrainOptions,
+    members: Sequence[Member],
+    n_scores: int,
+    both_strands: bool,
+    contexts: int,
+    device: torch.device,
 ) -> Network:
     """Return a network of these members with its first weights."""
     network = architectures.create(
@@ -146,6 +160,7 @@ def _create(
         {
             "n_members": len(members),
             "n_targets": n_scores,
+            **({"contexts": contexts} if contexts else {}),
             **options.network_settings(both_strands=both_strands),
         },
     ).to(device)

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from seqcnn.training import hinge
+
 Array = NDArray[np.float32]
+
+LOSSES: Final = ("cross-entropy", "hinge")
+"""What can be said for classes; other tasks have one loss each."""
 
 
 def losses(
@@ -23,6 +28,7 @@ def losses(
     *,
     complete: bool = False,
     weights: Tensor | None = None,
+    loss: str | None = None,
 ) -> Tensor:
     """Return the mean loss of each member over the targets that are there.
 
@@ -42,12 +48,14 @@ def losses(
     weights : Tensor, shape (n,) or (n_members, n), optional
         How much each example counts. The sum is divided by the number of targets, not by the sum of the weights: with
         weights whose mean over the training set is 1, the loss of a random batch is on average that of the set.
+    loss : {"cross-entropy", "hinge"}, optional
+        None for the task's own, as above; "hinge": see :mod:`seqcnn.training.hinge`, for classes.
 
     Returns
     -------
     Tensor, shape (n_members,)
     """
-    each = _each(task, scores, targets if complete else targets.nan_to_num(), class_weight)
+    each = _each(task, scores, targets if complete else targets.nan_to_num(), class_weight, hinges=loss == "hinge")
     if weights is not None:
         each = each * weights[..., None]
     if complete:
@@ -56,17 +64,20 @@ def losses(
     return (each * there).sum((1, 2)) / there.sum().clamp(min=1)
 
 
-def _each(task: str, scores: Tensor, wanted: Tensor, class_weight: Tensor | None) -> Tensor:
+def _each(task: str, scores: Tensor, wanted: Tensor, class_weight: Tensor | None, *, hinges: bool) -> Tensor:
     """Return the loss of each target, shape (n_members, n, n_targets)."""
     if task == "binary":
         # -log sigmoid(s) for a positive, -log(1 - sigmoid(s)) for a negative, in one expression.
-        each = functional.softplus(scores) - wanted * scores
+        each = hinge.binary(scores, wanted) if hinges else functional.softplus(scores) - wanted * scores
         return each if class_weight is None else each * (1 + (class_weight - 1) * wanted)
     if task == "poisson":
         return scores.exp() - wanted * scores
     if task == "multiclass":
         label = wanted.long()
-        each = -scores.log_softmax(2).gather(2, label.expand(len(scores), -1, -1))
+        if hinges:
+            each = hinge.multiclass(scores, label)
+        else:
+            each = -scores.log_softmax(2).gather(2, label.expand(len(scores), -1, -1))
         return each if class_weight is None else each * class_weight[label]
     return (scores - wanted).square()
 
@@ -83,20 +94,30 @@ class Objective:
         No target is missing.
     weights : Tensor, shape (n,) or (n_members, n), or None
         Of the examples of one batch.
+    loss : {"cross-entropy", "hinge"} or None
     """
 
     task: str
     class_weight: Tensor | None = None
     complete: bool = False
     weights: Tensor | None = None
+    loss: str | None = None
 
     def weighted(self, weights: Tensor | None) -> Objective:
         """Return the loss of a batch whose examples count so much."""
-        return Objective(self.task, self.class_weight, self.complete, weights)
+        return Objective(self.task, self.class_weight, self.complete, weights, self.loss)
 
     def __call__(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Return each member's mean loss, shape (n_members,), differentiable."""
-        return losses(self.task, scores, targets, self.class_weight, complete=self.complete, weights=self.weights)
+        return losses(
+            self.task,
+            scores,
+            targets,
+            self.class_weight,
+            complete=self.complete,
+            weights=self.weights,
+            loss=self.loss,
+        )
 
     def with_gradient(self, scores: Array, targets: Array) -> tuple[Array, Array]:
         """Return the same, and the gradient by the scores, shape (n_members, n, n_scores), in NumPy.
@@ -106,7 +127,7 @@ class Objective:
         there = None if self.complete else targets == targets  # a missing one, NaN, is not equal to itself
         wanted: Array = targets if there is None else np.where(there, targets, 0)
         class_weight = None if self.class_weight is None else self.class_weight.numpy()
-        each, slope = _SLOPES[self.task](scores, wanted, class_weight)
+        each, slope = (_HINGES if self.loss == "hinge" else _SLOPES)[self.task](scores, wanted, class_weight)
         if self.weights is not None:
             weight = self.weights.numpy()[..., None]
             each *= weight
@@ -133,6 +154,14 @@ def _binary(scores: Array, wanted: Array, class_weight: Array | None) -> tuple[A
     slope: Array = np.where(scores < 0, small, 1)
     slope /= whole
     slope -= wanted
+    return _binary_weighted(each, slope, wanted, class_weight)
+
+
+def _binary_hinge(scores: Array, wanted: Array, class_weight: Array | None) -> tuple[Array, Array]:
+    return _binary_weighted(*hinge.binary_slope(scores, wanted), wanted, class_weight)
+
+
+def _binary_weighted(each: Array, slope: Array, wanted: Array, class_weight: Array | None) -> tuple[Array, Array]:
     if class_weight is not None:
         weight = (class_weight - 1) * wanted
         weight += 1
@@ -162,6 +191,17 @@ def _multiclass(scores: Array, wanted: Array, class_weight: Array | None) -> tup
     each += np.log(total)
     slope /= total
     slope -= label == np.arange(scores.shape[2])
+    return _multiclass_weighted(each, slope, label, class_weight)
+
+
+def _multiclass_hinge(scores: Array, wanted: Array, class_weight: Array | None) -> tuple[Array, Array]:
+    label = wanted.astype(np.intp)[None]
+    return _multiclass_weighted(*hinge.multiclass_slope(scores, label), label, class_weight)
+
+
+def _multiclass_weighted(
+    each: Array, slope: Array, label: NDArray[np.intp], class_weight: Array | None
+) -> tuple[Array, Array]:
     if class_weight is not None:
         weight = class_weight[label]
         each *= weight
@@ -169,7 +209,9 @@ def _multiclass(scores: Array, wanted: Array, class_weight: Array | None) -> tup
     return each, slope
 
 
-_SLOPES: Final[dict[str, Callable[[Array, Array, Array | None], tuple[Array, Array]]]] = {
+_Slopes = dict[str, Callable[[Array, Array, Array | None], tuple[Array, Array]]]
+_HINGES: Final[_Slopes] = {"binary": _binary_hinge, "multiclass": _multiclass_hinge}
+_SLOPES: Final[_Slopes] = {
     "binary": _binary,
     "regression": _regression,
     "poisson": _poisson,

@@ -10,9 +10,12 @@ from typing import Any, Final
 import numpy as np
 
 from seqcnn.errors import UsageError
-from seqcnn.models import catalogue
+from seqcnn.models import architectures, catalogue
 from seqcnn.models.device import PRECISIONS
 from seqcnn.models.tasks import TASKS
+from seqcnn.training.augmentation import Augmentation
+from seqcnn.training.averaging import KINDS, Averaging
+from seqcnn.training.objectives import LOSSES
 from seqcnn.training.optimiser import OPTIMISERS, SCHEDULES
 from seqcnn.training.presets import PRESETS
 
@@ -26,11 +29,14 @@ _KNOWN: Final = {
     "strands": ("both", "one", "best", "mean", "equivariant"),
     "task": TASKS,
     "precision": PRECISIONS,
+    "loss": LOSSES,
+    "weight_averaging": ("none", *KINDS),
 }
 _WITHIN: Final = {
     **dict.fromkeys(("members", "batch_size", "epochs", "steps"), (1, math.inf)),
     **dict.fromkeys(("weight_decay", "filter_decay", "decay_from", "patience"), (0, math.inf)),
-    **dict.fromkeys(("dropout", "momentum"), (0, 1)),
+    **dict.fromkeys(("shift", "erase", "mixup"), (0, math.inf)),
+    **dict.fromkeys(("dropout", "momentum", "mutate_rate", "ema_decay", "swa_start"), (0, 1)),
 }
 """At least the one, below the other."""
 
@@ -79,6 +85,16 @@ class TrainOptions:
     seed : int
     precision : {"float32", "bf16"}
         See :attr:`seqcnn.models.network.Network.precision`.
+    shift, reverse_complement, mutate_rate, erase
+        See :class:`seqcnn.training.augmentation.Augmentation`.
+    mixup : float
+        Alpha of mixup, see :mod:`seqcnn.training.mixup`; 0 for none.
+    loss : {"cross-entropy", "hinge"} or None
+        For classes; None: cross-entropy there, and for numbers and counts what is usual for these.
+    weight_averaging : {"none", "ema", "swa"}
+        See :class:`seqcnn.training.averaging.Averaging`.
+    ema_decay, swa_start : float
+        Of such averages.
 
     Raises
     ------
@@ -114,6 +130,15 @@ class TrainOptions:
     resample: bool = True
     seed: int = 0
     precision: str = "float32"
+    shift: int = 0
+    reverse_complement: bool = False
+    mutate_rate: float = 0.0
+    erase: int = 0
+    mixup: float = 0.0
+    loss: str | None = None
+    weight_averaging: str = "none"
+    ema_decay: float = 0.99
+    swa_start: float = 0.75
 
     def __post_init__(self) -> None:
         for name, known in _KNOWN.items():
@@ -132,6 +157,37 @@ class TrainOptions:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be above 0, not {value}")
+        if self.reverse_complement and self.strands != "one":
+            raise UsageError(
+                "--reverse-complement changes nothing where both strands are read, and RNA has one; if it is to be so, "
+                "say --strands one"
+            )
+        if self.mixup and not _mixes(self.architecture):
+            raise UsageError(f"--mixup: the architecture {self.architecture} has no pooled features to mix")
+        if self.loss is not None and self.task is not None:
+            self.check_loss(self.task)
+
+    def check_loss(self, task: str) -> None:
+        """Refuse a loss that a task does not have.
+
+        Raises
+        ------
+        UsageError
+        """
+        if self.loss is not None and task not in ("binary", "multiclass"):
+            raise UsageError(f"--loss {self.loss} is for classes, and the task is {task}; leave it out")
+
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """What training sequences are changed by, if by anything."""
+        return Augmentation(self.shift, self.reverse_complement, self.mutate_rate, self.erase) or None
+
+    @property
+    def averaging(self) -> Averaging | None:
+        """How weights are averaged, if they are."""
+        if self.weight_averaging == "none":
+            return None
+        return Averaging(self.weight_averaging, self.ema_decay, self.swa_start)
 
     def n_epochs(self, n_examples: int) -> int:
         """Return the number of epochs for a training set of this size."""
@@ -168,6 +224,10 @@ class TrainOptions:
         if self.strands not in (None, "both", "one"):
             settings["strands"] = self.strands
         return settings
+
+
+def _mixes(architecture: str) -> bool:
+    return bool(architectures.find(architecture).can_mix)
 
 
 def combine(preset: str, said: Mapping[str, Any]) -> TrainOptions:

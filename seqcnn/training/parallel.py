@@ -44,16 +44,27 @@ class Group:
     rank: int = 0
     size: int = 1
 
-    def share(self, batch_size: int) -> slice:
+    def share(self, batch_size: int, *, pairs: bool = False) -> slice:
         """Return which rows of every batch are this process's; a shorter batch has the first of them.
+
+        Parameters
+        ----------
+        batch_size : int
+        pairs : bool
+            Keep neighbours together: rows 0 and 1, 2 and 3, ...
 
         Raises
         ------
         UsageError
             If there are more processes than rows.
         """
-        if batch_size < self.size:
-            raise UsageError(f"a batch of {batch_size} cannot be divided among {self.size} processes; see --batch-size")
+        n = -(-batch_size // 2) if pairs else batch_size
+        if n < self.size:
+            whose = "mixup's pairs in a batch" if pairs else "a batch"
+            raise UsageError(f"{whose} of {batch_size} cannot be divided among {self.size} processes; see --batch-size")
+        if pairs:
+            first, last = self.rank * n // self.size, (self.rank + 1) * n // self.size
+            return slice(2 * first, min(2 * last, batch_size))
         return slice(self.rank * batch_size // self.size, (self.rank + 1) * batch_size // self.size)
 
     def add_up(self, tensor: Tensor) -> None:

@@ -25,10 +25,18 @@ OF_MEMBERS: Final = (
 """Options in which members of one fit may differ; they must share all others."""
 
 
+OF_FITS: Final = {
+    **dict.fromkeys(("batch_size", "shift", "erase"), "int"),
+    **dict.fromkeys(("mutate_rate", "mixup", "ema_decay", "swa_start"), "float"),
+    **dict.fromkeys(("schedule", "loss", "weight_averaging"), "str"),
+}
+"""Options that all members of a fit share and that can be searched, and of what kind they are."""
+
+
 def searchable() -> dict[str, str]:
     """Return what can be searched, and of what kind it is."""
     settings = {name: found[0][1].kind for name, found in catalogue.options().items()}
-    return settings | {"batch_size": "int"} | dict.fromkeys(OF_MEMBERS, "float")
+    return settings | OF_FITS | dict.fromkeys(OF_MEMBERS, "float")
 
 
 def shared(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,6 +87,17 @@ class Start:
             return self
         return replace(self, other_classes=tuple(names) != self.model.target_names)
 
+    def check_structure(self, structured: bool) -> None:
+        """Refuse a model that reads structures where there are none, or the other way round.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.model is not None and bool(self.model.network.settings.contexts) != structured:
+            reads, have = ("no structures", "have such") if structured else ("structures", "have none")
+            raise InputError(f"the model to begin from reads {reads}, but the sequences {have}", hint="see --structure")
+
     def check_alphabet(self, alphabet: str) -> None:
         """Refuse a model or motifs of the other alphabet.
 
@@ -147,7 +158,7 @@ class Start:
         filters = dict(network.named_parameters())["filters"]
         planted = np.stack([filter_of(motif, filters.shape[3]) for motif in self.motifs])
         with torch.no_grad():
-            filters[:, : len(planted)] = torch.from_numpy(planted).to(filters)
+            filters[:, : len(planted), :4] = torch.from_numpy(planted).to(filters)
 
 
 def _strands(settings: Settings) -> str:

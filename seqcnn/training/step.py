@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from seqcnn.models.network import Network
 from seqcnn.training import parallel
 from seqcnn.training.feed import Batch
 from seqcnn.training.graph import Graphed
+from seqcnn.training.mixup import Mixed
 from seqcnn.training.objectives import Objective
 from seqcnn.training.optimiser import Optimiser
 
@@ -55,7 +57,7 @@ class Step:
     def add_gradients(self, batch: Batch) -> Tensor:
         """Add the gradient of a batch; return each member's loss."""
         objective = self.objective if batch.weights is None else self.objective.weighted(batch.weights)
-        return self.network.add_gradients(batch.inputs, batch.targets, objective)
+        return add_gradients(self.network, batch.inputs, batch.targets, objective, batch.mix)
 
 
 class Together(Step):
@@ -162,7 +164,7 @@ class OnDevice(Step):
     def __call__(self, batch: Batch) -> Tensor:
         """Do a step; return each member's loss, on the device."""
         self.optimiser.look_ahead()
-        given = (*batch.inputs, batch.targets, batch.weights)
+        given = (*batch.inputs, batch.targets, batch.weights, batch.mix)
         recorded = self.records and len(batch.rows) == self.batch_size
         if self.group.size == 1:
             losses = (self.whole if recorded else self._whole)(*given)
@@ -184,7 +186,7 @@ class OnDevice(Step):
 
     def _gather(self, *given: Tensor | None) -> Tensor:
         """Put this process's part into the sums."""
-        losses, targets = self._add(*given), given[-2]
+        losses, targets = self._add(*given), given[-3]
         assert targets is not None
         self.sums.fill(losses, targets)
         return losses
@@ -196,10 +198,10 @@ class OnDevice(Step):
         return losses
 
     def _add(self, *given: Tensor | None) -> Tensor:
-        *inputs, targets, weights = given
+        *inputs, targets, weights, mix = given
         assert targets is not None
         objective = self.objective if weights is None else self.objective.weighted(weights)
-        losses = self.network.add_gradients(tuple(inputs), targets, objective)
+        losses = add_gradients(self.network, tuple(inputs), targets, objective, mix)
         if any(self.network.dropouts):
             self.network.device_factors.go_on()
         return losses
@@ -213,6 +215,17 @@ class OnDevice(Step):
     def problem(self) -> str:
         """Why work could not be recorded, if it could not."""
         return self.whole.problem or self.gather.problem or self.finish.problem
+
+
+def add_gradients(network: Network, inputs: Any, targets: Tensor, objective: Objective, mix: Tensor | None) -> Tensor:
+    """Add the gradient of a batch, of mixtures if shares are given; return each member's loss."""
+    if mix is None:
+        return network.add_gradients(inputs, targets, objective)
+    network.mix = mix
+    try:
+        return network.add_gradients(inputs, targets, Mixed(objective, mix))
+    finally:
+        network.mix = None
 
 
 class Sums:

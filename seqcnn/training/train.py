@@ -67,6 +67,7 @@ def check(examples: Examples, split: Split, options: TrainOptions, task: str, cl
     """
     if examples.targets is None:
         raise InputError("there are no targets to train on")
+    options.check_loss(task)
     rows = split.rows("train")
     _check_sizes(int(examples.sequences.lengths.max()), len(rows), options)
     check_targets(task, examples.targets, rows, examples.weights, class_names)
@@ -74,6 +75,7 @@ def check(examples: Examples, split: Split, options: TrainOptions, task: str, cl
 
 def check_streamed(examples: Streamed, options: TrainOptions, task: str, class_names: Sequence[str] = ()) -> None:
     """Do what :func:`check` does for examples that are not in memory."""
+    options.check_loss(task)
     _check_sizes(examples.longest, examples.counts["train"], options)
     training = examples.training.sketch()
     known = join([training, examples.everything.sketch()])

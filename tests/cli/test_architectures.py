@@ -68,6 +68,7 @@ def test_through_every_command(
         ],
         "export": ["export", run, "--to", "torch", "-o", tmp_path / "weights.pt"],
         "embed": ["embed", run, few, "-o", tmp_path / "features.tsv"],
+        "design": ["design", run, "--length", "12", "--n", "1", "--edits", "1", "-o", tmp_path / "designed.fa"],
         "motifs": ["motifs", run, inputs.positives, "--logos", "none", "-o", tmp_path / "motifs"],
     }
     found = {}

@@ -26,9 +26,10 @@ LAYERS = {
     "training": 4,
     "interpret": 5,
     "report": 6,
-    "api": 7,
-    "cli": 8,
-    "__main__": 9,
+    "workflow": 7,
+    "api": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 HEAVY = {"torch", "numpy", "pandas", "sklearn", "Bio", "h5py", "scipy", "pyfaidx", "matplotlib", "logomaker"}
 FILES = sorted(PACKAGE.rglob("*.py"))

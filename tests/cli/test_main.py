@@ -127,7 +127,7 @@ def read_tests(name: str) -> str:
 @pytest.mark.parametrize("name", list(commands()))
 def test_each_option_is_tested(name: str) -> None:
     """By its command's tests, by those of another command that has it too, or by those of what it is about."""
-    topics = ("architectures", "prepare", "scoring_rule", "tasks")
+    topics = ("architectures", "prepare", "scoring_rule", "structure", "tasks")
     every = {other: read_tests(other) for other in (*commands(), *topics)}
     for parameter in commands()[name].params:
         sharing = [other for other, command in commands().items() if parameter.name in {p.name for p in command.params}]

@@ -233,7 +233,7 @@ def attribute(name, value):
         (put("offsets", [0, 9, 6]), "offsets decrease"),
         (attribute("target_names", "not json"), "is not a whole HDF5 dataset"),
         (attribute("target_names", '["a", "b"]'), "names 2 targets, but holds 1"),
-        (attribute("version", 99), "is a dataset of version 99; this seqcnn reads up to 1"),
+        (attribute("version", 99), "is a dataset of version 99; this seqcnn reads up to 2"),
     ],
 )
 def test_a_damaged_dataset_is_refused(tmp_path, change, message):

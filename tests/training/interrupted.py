@@ -12,6 +12,8 @@ import torch
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.models import architectures
 from seqcnn.sequence.ragged import from_rows, from_text
+from seqcnn.training.augmentation import Augmentation
+from seqcnn.training.averaging import Averaging
 from seqcnn.training.checkpoint import restore, save
 from seqcnn.training.fingerprint import fingerprint
 from seqcnn.training.fit import Fit, Plan
@@ -63,6 +65,30 @@ KINDS = {
     "all are lost": Kind(
         {},
         {"task": "regression", "optimiser": "sgd", "schedule": "constant", "rates": LOSES[1:2] * 2, "bears_loss": True},
+    ),
+    "changed sequences": Kind({}, {"augmentation": Augmentation(4, True, 0.1, 3)}),
+    "changed sequences of other lengths": Kind(
+        {"dropout": 0.2}, {"augmentation": Augmentation(4, True, 0.1, 3), "resample": True}, ragged=True
+    ),
+    "mixup": Kind({"dropout": 0.2}, {"mixup": 0.4}, weighted=True, missing=True),
+    "mixup, mean pooling, unequal lengths": Kind(
+        {"pooling": "max-average"}, {"mixup": 0.4, "batch_size": 9}, ragged=True
+    ),
+    "hinge loss": Kind({}, {"loss": "hinge"}),
+    "hinge loss, classes": Kind({"n_targets": 3}, {"task": "multiclass", "loss": "hinge", "mixup": 0.4}),
+    "average of steps": Kind({"dropout": 0.2}, {"averaging": Averaging("ema", 0.9)}),
+    "average of epochs": Kind({}, {"averaging": Averaging("swa", start=0.4), "schedule": "constant"}),
+    "average, nothing held out": Kind({}, {"averaging": Averaging("ema", 0.9)}, n_valid=0),
+    "average, one is lost": Kind(
+        {"n_members": 3},
+        {
+            "task": "regression",
+            "optimiser": "sgd",
+            "schedule": "constant",
+            "rates": LOSES,
+            "bears_loss": True,
+            "averaging": Averaging("ema", 0.9),
+        },
     ),
     "one batch an epoch": Kind({"dropout": 0.2}, {"batch_size": 100}),
 }

@@ -19,6 +19,8 @@ from seqcnn.models import architectures
 from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import from_rows, from_text
 from seqcnn.training import parallel
+from seqcnn.training.augmentation import Augmentation
+from seqcnn.training.averaging import Averaging
 from seqcnn.training.fit import Fit, Plan
 from seqcnn.training.optimiser import Rates
 
@@ -32,6 +34,16 @@ CASES: dict[str, dict[str, Any]] = {
     "weights of examples": {"weighted": True},
     "mean pooling": {"pooling": "max-average", "dropout": 0.2, "optimiser": "sgd"},
     "batches of 7": {"batch_size": 7, "ragged": True, "dropout": 0.2},
+    "changed sequences": {"tools": {"augmentation": Augmentation(5, True, 0.1, 4)}, "resample": True},
+    "mixup": {"tools": {"mixup": 0.4}, "weighted": True, "dropout": 0.2},
+    "mixup in batches of 7": {"tools": {"mixup": 0.4}, "batch_size": 7, "ragged": True},
+    "hinge loss, averages": {"tools": {"loss": "hinge", "averaging": Averaging("ema", 0.9)}},
+    "tools as on a GPU": {
+        "device": True,
+        "dropout": 0.4,
+        "missing": True,
+        "tools": {"augmentation": Augmentation(5), "mixup": 0.4, "averaging": Averaging("swa", start=0.3)},
+    },
     "as on a GPU": {"device": True, "dropout": 0.4, "weighted": True},
     "as on a GPU, unequal lengths": {"device": True, "ragged": True, "missing": True, "n_targets": 2, "dropout": 0.4},
 }
@@ -87,6 +99,7 @@ def run(case: dict[str, Any]) -> NDArray[np.float64]:
             patience=0,
             resample=case.get("resample", False),
             seed=5,
+            **case.get("tools", {}),
         )
         weight = torch.full((case.get("n_targets", 1),), 1.5) if "task" not in case else None
         fit = Fit(network, simulate(N_TRAIN, 0, case), simulate(N_VALID, 1, case), plan, weight)

@@ -13,6 +13,8 @@ from seqcnn.models.dropout import DeviceFactors
 from seqcnn.models.network import Network
 from seqcnn.training import graph, step
 from seqcnn.training.ahead import AT_ONCE, Ahead
+from seqcnn.training.augmentation import Augmentation
+from seqcnn.training.averaging import Averaging
 from seqcnn.training.feed_device import Resident
 from seqcnn.training.fit import Fit, fit
 from seqcnn.training.graph import Graphed
@@ -34,6 +36,8 @@ def as_device(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "changes"),
     [
         ({}, {}),
+        ({}, {"augmentation": Augmentation(4, True, 0.1, 3), "mixup": 0.4, "averaging": Averaging("ema", 0.9)}),
+        ({}, {"loss": "hinge", "averaging": Averaging("swa", start=0.4), "optimiser": "sgd"}),
         ({"hidden": 0}, {"task": "regression", "decay_from": 9}),
         ({"pooling": "max-average"}, {"optimiser": "sgd", "schedule": "constant", "decay_from": 7}),
     ],

@@ -18,6 +18,7 @@ from seqcnn.models.network import Network
 from seqcnn.models.predict import member_scores
 from seqcnn.sequence.ragged import from_rows, from_text
 from seqcnn.training import fit as module
+from seqcnn.training.augmentation import Augmentation
 from seqcnn.training.feed import InMemory
 from seqcnn.training.fit import Plan, fit
 from seqcnn.training.history import Epoch, History
@@ -79,6 +80,7 @@ RATES = [Rates(0.03, 0.01 * i, 0.8 + 0.02 * i) for i in range(8)]
         (False, {"dropout": 0.3}, {"optimiser": "adamw"}),
         (True, {"pooling": "max-average"}, {"optimiser": "sgd", "schedule": "constant"}),
         (False, {"n_filters": 12}, {"optimiser": "adamw"}),  # together 192 filters, two slices
+        (True, {"dropout": 0.3}, {"augmentation": Augmentation(4, True, 0.1, 3), "mixup": 0.4, "loss": "hinge"}),
     ],
 )
 def test_members_become_what_they_become_alone(ragged: bool, options: dict[str, Any], changes: dict[str, Any]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqcnn.cli import config_file, course_options, options, training_options
+from seqcnn.cli import config_file, course_options, options, tool_options, training_options
 from seqcnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,10 +110,12 @@ held_out.tsv and run.json."""
     help="Seconds without a sign of life after which another process's trials are done again (--study).",
 )
 @options.reading()
+@options.structure()
 @options.labels()
 @training_options.splitting(validates=False)
 @training_options.network(members=False, searched=SEARCHED)
 @course_options.course(patience=False, searched=SEARCHED)
+@tool_options.tools()
 @training_options.keeping()
 @options.seed()
 @options.machine()
@@ -185,9 +187,10 @@ def _plan(
     from seqcnn.dataset.folds import assign_folds
     from seqcnn.training.cross_validation import check_folds
     from seqcnn.training.presets import CALIBRATION
-    from seqcnn.training.search import parse
+    from seqcnn.training.search import check_space, parse
     from seqcnn.training.trials import CalibrateOptions
 
+    check_space(space, replace(chosen, task=prepared.task))
     usual = CALIBRATION[given["preset"]]
     examples = prepared.examples.take(prepared.split.part != "test")
     folds, by = assign_folds(
@@ -203,8 +206,8 @@ def _plan(
         trials=given["trials"],
         folds=given["folds"],
         epochs=given["trial_epochs"] or max(min(2, epochs), of_trial),
-        # A course that is cut short is another one, unless the learning rate stays the same.
-        checkpoints=usual.checkpoints if chosen.schedule == "constant" else 1,
+        # A course that is cut short is another one, unless nothing in it depends on its length.
+        checkpoints=usual.checkpoints if _can_be_cut_short(chosen, space) else 1,
         best=given["best"] or usual.best,
         restarts=given["restarts"] or usual.restarts,
         keep=given["keep"] or usual.keep,
@@ -217,6 +220,12 @@ def _plan(
         f"at most {calibration.best} of one shape on all of them"
     )
     return Calibration(prepared, examples, folds, chosen, calibration, epochs, report), by
+
+
+def _can_be_cut_short(chosen: TrainOptions, space: Space) -> bool:
+    """Say whether the beginning of a training is what a shorter training would be."""
+    said = (chosen.schedule, chosen.weight_averaging) in (("constant", "none"), ("constant", "ema"))
+    return said and not {"schedule", "weight_averaging"} & space.keys()
 
 
 def _alone(calibration: Calibration, folder: Path, given: Mapping[str, Any], record: Record) -> None:

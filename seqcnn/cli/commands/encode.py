@@ -32,6 +32,7 @@ Examples:
 @options.inputs()
 @options.output("The dataset to write (HDF5).")
 @options.reading()
+@options.structure()
 @options.option("--split-column", metavar="COLUMN", help="Column of a table that says train, valid or test.")
 @options.labels()
 @options.option(
@@ -92,6 +93,7 @@ def _writer(path: Path, sources: Sequence[Source], one_hot: bool) -> DatasetWrit
         sources[0].target_names,
         length=lengths.pop() if len(lengths) == 1 else None,
         with_one_hot=one_hot,
+        structure=sources[0].structure,
     )
 
 

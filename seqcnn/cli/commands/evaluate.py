@@ -23,6 +23,7 @@ Examples:
 @options.inputs()
 @options.output("JSON file to write the metrics to.", required=False)
 @options.reading(by_model=True)
+@options.structure(by_model=True)
 @options.labels(by_model=True)
 @options.option(
     "--chroms", metavar="CHROM,...", callback=options.csv, help="Take only the examples on these chromosomes."
@@ -58,11 +59,12 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
         check_output(output, force=force)
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
-    trained = load(model, devices.find(given["device"]))
+    trained = load(model, devices.find(given["device"]), structure=True)
     reading = options_given.reading_for(trained, given, report)
     record = Record("evaluate", {**given, "model": model}, options_given.input_paths(data, given))
     tally = Tally()
-    examples, built = load_examples(data, reading, options_given.negatives(given), tally)
+    with options_given.folding_shown(reading, tally, report):
+        examples, built = load_examples(data, reading, options_given.negatives(given), tally)
     if trained.task != "binary" and not built.labelled:
         raise InputError(
             "holds no targets, but the model predicts numbers", data[0], hint="see --target-column and --label-pattern"

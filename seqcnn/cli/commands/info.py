@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from seqcnn.dataset.store import Dataset
     from seqcnn.models.network import Network
     from seqcnn.models.settings import Settings
 
@@ -84,6 +85,7 @@ def _dataset(path: str) -> dict[str, Any]:
     }
     facts |= {"task": dataset.task} if dataset.task is not None else {}
     facts |= {f"target {name}": _words(count) for name, count in counts.items()}
+    facts |= _structure(dataset)
     if weights:
         facts["weights"] = _spread(weights, len(dataset))
     if splits:
@@ -93,6 +95,22 @@ def _dataset(path: str) -> dict[str, Any]:
     if dataset.preparation is not None:
         facts["targets prepared"] = _prepared(dataset.preparation)
     return facts | _origin(dataset.provenance)
+
+
+def _structure(dataset: Dataset) -> dict[str, str]:
+    """Say how structures came about, and what share of the bases is in which context."""
+    import numpy as np
+
+    from seqcnn.dataset.structure import in_words
+    from seqcnn.sequence.contexts import N_CONTEXTS, NAMES, contexts
+
+    if dataset.structure is None:
+        return {}
+    counts = np.zeros(N_CONTEXTS + 1, dtype=np.int64)
+    for chunk in dataset.chunks():
+        counts += np.bincount(contexts(chunk.sequences.data), minlength=N_CONTEXTS + 1)
+    shares = zip(NAMES, (counts[1:] / max(1, counts.sum())).tolist(), strict=True)
+    return {"structure": f"{in_words(dataset.structure)}: {', '.join(f'{share:.1%} {name}' for name, share in shares)}"}
 
 
 def _origin(made: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,9 +141,10 @@ def _spread(weights: Sequence[tuple[float, float, float]], n: int) -> str:
 
 def _model(path: str) -> dict[str, Any]:
     """Describe a model."""
+    from seqcnn.dataset.structure import in_words
     from seqcnn.models.modelfile import load
 
-    model = load(path)
+    model = load(path, structure=True)
     settings = model.network.settings
     facts: dict[str, Any] = {
         "kind": "model",
@@ -139,7 +158,10 @@ def _model(path: str) -> dict[str, Any]:
         "windows": "sequences as they are" if model.length is None else f"{model.length} bp",
         "scoring rule": _rule(model.network),
     }
-    own = {f.name for f in dataclasses.fields(settings)} - {"n_members", "n_targets", "both_strands", "strands"}
+    if model.structure is not None:
+        facts["structure"] = in_words(model.structure)
+    shared = {"n_members", "n_targets", "both_strands", "strands", "contexts"}
+    own = {f.name for f in dataclasses.fields(settings)} - shared
     facts |= {name.replace("_", " "): getattr(settings, name) for name in sorted(own - {"groups"})}
     trained = model.training
     if "published" in trained:

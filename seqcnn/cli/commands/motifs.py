@@ -107,6 +107,7 @@ Examples:
 )
 @options.option("--n-logos", default="20", metavar="N|all", callback=_number_or_all, help="Draw the first N motifs.")
 @options.reading(by_model=True)
+@options.structure(by_model=True)
 @options.option(
     "--target-column",
     metavar="COLUMN,...",
@@ -154,7 +155,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     folder = check_output(output, force=force, directory=True)
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
-    trained = load(model, devices.find(given["device"]))
+    trained = load(model, devices.find(given["device"]), structure=True)
     known = read_database(given["database"], trained.alphabet, report)
     reading = options_given.reading_for(trained, given, report)
     paths = [model, *options_given.input_paths(sequences, given), *given["database"]]

@@ -81,6 +81,7 @@ Examples:
     help="Formats of the maps: png, svg, pdf.",
 )
 @options.reading(by_model=True)
+@options.structure(by_model=True)
 @options.batch_size
 @options.machine()
 @options.messages()
@@ -90,8 +91,11 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     Writes a folder: mutations.tsv (name; chrom, start, end and strand of the base for regions; position in the
     sequence, from 0; ref and alt, as the sequence is read; delta, and sd over the members of an ensemble; with several
     targets NAME_delta for each), sequences.tsv (score, largest loss and gain), mutations.h5, maps/ and run.json. Both
-    strands are scored anew for every mutant. Memory use does not depend on the size of the input.
+    strands are scored anew for every mutant; RNA structure stays that of the sequence as it is. Memory use does not
+    depend on the size of the input.
     """
+    from dataclasses import replace
+
     from seqcnn.cli import given as options_given
     from seqcnn.cli.record import Record, write_json
     from seqcnn.dataset.build import open_sources
@@ -101,6 +105,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     from seqcnn.models import device as devices
     from seqcnn.models.modelfile import load
     from seqcnn.report.mutation_folder import MutationFolder, Outputs
+    from seqcnn.sequence.contexts import bases_of
 
     report = options_given.reporter(given)
     array = None if given["array"] == "none" else given["array"]
@@ -109,7 +114,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     folder = check_output(output, force=force, directory=True)
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
-    trained = load(model, devices.find(given["device"]))
+    trained = load(model, devices.find(given["device"]), structure=True)
     options_given.set_rule(trained, given["rule"])
     wanted = MutateOptions(given["score"], given["method"], given["deletions"], given["insertions"] or ())
     check(trained, wanted)
@@ -125,7 +130,8 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         report.progress("mutating") as progress,
     ):
         for part in _parts(read_all(sources)):
-            written.take(part, mutate(trained, part.sequences, wanted, given["batch_size"]))
+            changes = mutate(trained, part.sequences, wanted, given["batch_size"])
+            written.take(replace(part, sequences=bases_of(part.sequences)), changes)
             progress.by(len(part))
     report.notes(tally)
     report.counts(tally)

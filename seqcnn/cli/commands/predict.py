@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,6 +41,7 @@ Examples:
 )
 @options.option("--no-head", is_flag=True, help="Write no header line.")
 @options.reading(by_model=True)
+@options.structure(by_model=True)
 @options.batch_size
 @options.machine()
 @options.messages()
@@ -57,6 +55,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     for each target. Memory use does not depend on the size of the input.
     """
     from seqcnn.cli import given as options_given
+    from seqcnn.cli.row_tables import opened, write_text
     from seqcnn.dataset.build import open_sources
     from seqcnn.dataset.sources import Tally, read_all
     from seqcnn.errors import UsageError
@@ -70,7 +69,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         check_output(output, force=force)
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
-    trained = load(model, devices.find(given["device"]))
+    trained = load(model, devices.find(given["device"]), structure=True)
     if given["spread"] and trained.network.settings.n_members == 1:
         raise UsageError("--spread needs an ensemble, but the model has one member; see train --members")
     options_given.set_rule(trained, given["rule"])
@@ -83,7 +82,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     placed = any(source.placed for source in sources)
     n_rows, n_silent, header = 0, 0, not given["no_head"]
     with (
-        _opened(output) as out,
+        opened(output) as out,
         report.progress("scoring") as progress,
     ):
         for chunk in read_all(sources):
@@ -93,9 +92,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
                 if given["echo"]
                 else _lines(trained, chunk, scores, spread if given["spread"] else None, placed=placed, header=header)
             )
-            text = memoryview(lines.encode())
-            while text:  # an unbuffered standard output (PYTHONUNBUFFERED) may take a part only
-                text = text[out.write(text) :]
+            write_text(out, lines)
             header = False
             n_rows += len(chunk)
             n_silent += int((chunk.sequences.lengths == 0).sum())
@@ -108,19 +105,6 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         report.say(f"wrote {output}: {n_rows:,} sequences")
 
 
-@contextmanager
-def _opened(output: str) -> Iterator[BinaryIO]:
-    """Open a file that is written under its name when it is whole, or standard output."""
-    from seqcnn.formats.output import atomic_path
-
-    if output == "-":
-        yield sys.stdout.buffer
-        sys.stdout.flush()
-    else:
-        with atomic_path(output) as path, open(path, "wb") as file:
-            yield file
-
-
 def _lines(
     model: Model,
     chunk: Examples,
@@ -130,24 +114,17 @@ def _lines(
     placed: bool,
     header: bool,
 ) -> str:
-    """Return the lines of a chunk, tab-separated; what has no place in a genome is at ``. -1 -1 .``, as in bedtools."""
+    """Return the lines of a chunk, tab-separated."""
     import numpy as np
 
+    from seqcnn.cli.row_tables import PLACE, place_columns
     from seqcnn.models.tasks import RESPONSES, respond
 
     names = ["name"]
     columns: list[list[str]] = [chunk.names.decode()]
-    windows = chunk.windows
     if placed:
-        names += ["chrom", "start", "end", "strand"]
-    if placed and windows is None:
-        columns += [[cell] * len(chunk) for cell in (".", "-1", "-1", ".")]
-    elif placed and windows is not None:
-        strand = windows.strand if windows.strand is not None else np.full(len(windows), "+")
-        start = np.maximum(windows.start, 0)  # a window may begin before its chromosome, a BED line not
-        known = windows.chrom != ""
-        places = (windows.chrom, np.where(known, start, -1), np.where(known, windows.end, -1), strand)
-        columns += [[str(cell) or "." for cell in column.tolist()] for column in places]
+        names += PLACE
+        columns += place_columns(chunk)
     if model.task == "multiclass":
         names.append("class")
         called = np.array(model.target_names, dtype=object)

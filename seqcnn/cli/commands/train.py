@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqcnn.cli import config_file, course_options, options, training_options
+from seqcnn.cli import config_file, course_options, options, tool_options, training_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ test, with 95% intervals), held_out.tsv (their scores) and run.json (options, in
 @options.output("The folder to write.")
 @config_file.config()
 @options.reading()
+@options.structure()
 @options.labels()
 @training_options.splitting()
 @training_options.folds("Cross-validate: train a model on all folds but one, K times, and keep them as one ensemble.")
@@ -44,6 +45,7 @@ test, with 95% intervals), held_out.tsv (their scores) and run.json (options, in
 @training_options.list_architectures()
 @training_options.network()
 @course_options.course()
+@tool_options.tools()
 @training_options.reading()
 @training_options.keeping()
 @options.seed()
@@ -93,7 +95,7 @@ def _start(given: dict[str, Any]) -> Start:
 
     if given["head_only"] and given["from_"] is None:
         raise UsageError("--head-only needs a model to begin from (--from)")
-    model = None if given["from_"] is None else load(given["from_"])
+    model = None if given["from_"] is None else load(given["from_"], structure=True)
     return Start(model, given["head_only"], [] if given["motifs"] is None else read_motifs(given["motifs"]))
 
 
@@ -125,7 +127,7 @@ def _train(
             keeper=keeper,
         )
     record.add(**prepared.record(), epochs=len(trained.history.epochs), best_epoch=trained.history.best_epoch)
-    prepared.describe_targets(trained.model)
+    prepared.describe_data(trained.model)
     write_run(folder, trained.model, [trained.history], trained.metrics, trained.held_out, record)
     finish(folder, keeper)
     for part, metrics in trained.metrics.items():
@@ -186,7 +188,7 @@ def _cross_validate(
         held_out = [*held_out, scored]
     done.model.training["metrics"] = metrics
     record.add(**prepared.record(), folds_by=by, best_epoch=[history.best_epoch for history in done.histories])
-    prepared.describe_targets(done.model)
+    prepared.describe_data(done.model)
     write_run(folder, done.model, done.histories, metrics, held_out, record)
     finish(folder, keeper)
     report.say(folds_table(metrics["cross_validation"]))

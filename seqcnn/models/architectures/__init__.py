@@ -29,6 +29,19 @@ def check(name: str) -> None:
         raise UsageError(f"unknown architecture {name!r}; there are: {', '.join(names())}")
 
 
+def find(name: str) -> type[Network]:
+    """Return the class of an architecture.
+
+    Raises
+    ------
+    UsageError
+        If there is no such architecture.
+    """
+    check(name)
+    model: type[Network] = import_module(f"{__name__}.{name}").Model
+    return model
+
+
 def create(name: str, options: dict[str, Any]) -> Network:
     """Build a network.
 
@@ -44,11 +57,10 @@ def create(name: str, options: dict[str, Any]) -> Network:
     UsageError
         If there is no such architecture, or it has no such option.
     """
-    check(name)
-    module = import_module(f"{__name__}.{name}")
-    known = [field.name for field in dataclasses.fields(module.Settings)]
+    model = find(name)
+    settings = import_module(model.__module__).Settings
+    known = [field.name for field in dataclasses.fields(settings)]
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise UsageError(f"architecture {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
-    network: Network = module.Model(module.Settings(**options))
-    return network
+    return model(settings(**options))

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from seqcnn.errors import UsageError
 from seqcnn.models import cpu_step, network, run_pooling
+from seqcnn.models.mixture import mixed
 from seqcnn.models.network import to_tensors
 from seqcnn.models.prepared_scan import PreparedScan
 from seqcnn.models.scan import LONG_WORD, Windows, choose_word, scan, window_batches
@@ -75,6 +76,7 @@ class Model(network.Network):
     """
 
     settings: Settings
+    can_mix = True
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -92,7 +94,7 @@ class Model(network.Network):
             settings.n_targets,
         )
         features = f * (2 if settings.pooling == "max-average" else 1)
-        self.filters = nn.Parameter(torch.empty(m, f, 4, k))
+        self.filters = nn.Parameter(torch.empty(m, f, settings.n_channels, k))
         self.threshold = nn.Parameter(torch.zeros(m, f))
         if h:
             self.hidden_weight = nn.Parameter(torch.empty(m, features, h))
@@ -125,7 +127,7 @@ class Model(network.Network):
         if self.on_cpu:
             kernel_size = self.settings.kernel_size
             word = choose_word(batch_size, codes.shape[1], kernel_size) if self.training else LONG_WORD
-            yield from window_batches(codes, lengths, kernel_size, batch_size, word)
+            yield from window_batches(codes, lengths, kernel_size, batch_size, word, self.settings.contexts)
         else:
             for start in range(0, len(codes), batch_size):
                 part = slice(start, start + batch_size)
@@ -134,7 +136,12 @@ class Model(network.Network):
     @property
     def threads_itself(self) -> bool:
         """On the CPU, with maximum pooling."""
-        return self.on_cpu and self.settings.pooling == "max"
+        return self._bases_on_cpu and self.settings.pooling == "max"
+
+    @property
+    def _bases_on_cpu(self) -> bool:
+        """Whether the fastest ways, which are for bases alone, can be taken."""
+        return self.on_cpu and not self.settings.contexts
 
     def hidden_layer(self) -> tuple[nn.Parameter, nn.Parameter] | None:
         """Return weight and bias of the hidden layer, if there is one."""
@@ -143,14 +150,15 @@ class Model(network.Network):
     def add_gradients(self, inputs: Inputs, targets: Tensor, loss: network.Loss) -> Tensor:
         """Do as the base class says; on the CPU, with maximum pooling, in a faster way."""
         settings = self.settings
-        fast, gradient = self.training and settings.pooling == "max", self.filters.grad
+        fast, gradient = self.training and self.threads_itself, self.filters.grad
         if not fast or gradient is None or not isinstance(inputs, Windows):
             return super().add_gradients(inputs, targets, loss)
         place = (self.filters.data_ptr(), gradient.data_ptr())
         if self._step is None or self._step[0] != place:
             strands = 2 if settings.both_strands else 1
             self._step = place, cpu_step.Step(self, strands=strands, dropout=any(self.dropouts))
-        return torch.from_numpy(self._step[1].add_gradients(inputs, targets.numpy(), loss.with_gradient))
+        mix = None if self.mix is None else self.mix.numpy()
+        return torch.from_numpy(self._step[1].add_gradients(inputs, targets.numpy(), loss.with_gradient, mix))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out, of what a copy gets, the arrays that are this network's memory."""
@@ -177,8 +185,11 @@ class Model(network.Network):
             weights += [self.hidden_bias[members], self.hidden_weight[members]]
         if not self.training and features.device.type != "mps":  # Apple's GPUs have no double precision
             features, weights = features.double(), [weight.double() for weight in weights]
-        elif self.training and any(self.dropouts):
-            features = features * self.keep(features.shape[1], 1, features.shape[3])
+        elif self.training:
+            if self.mix is not None:
+                features = mixed(features, self.mix, 1)
+            if any(self.dropouts):
+                features = features * self.keep(features.shape[1], 1, features.shape[3])
         m, n, strands, _ = features.shape
         x = features.reshape(m, n * strands, -1)
         if self.settings.hidden:
@@ -187,9 +198,21 @@ class Model(network.Network):
         best = torch.maximum(scores[:, :, 0], scores[:, :, 1]) if strands == 2 else scores[:, :, 0]
         return best.to(self.output_bias.dtype)
 
+    def strand_features(self, inputs: Inputs, layer: str) -> tuple[Tensor, Tensor]:
+        """Do as the base class says: the pooled activations of the detectors, or the hidden units if there are such."""
+        pooled = self._pool(inputs)
+        m, n, strands, _ = pooled.shape
+        kind = pooled.dtype if pooled.device.type == "mps" else torch.float64
+        last = pooled.to(kind).reshape(m, n * strands, -1)
+        if self.settings.hidden:
+            last = torch.baddbmm(self.hidden_bias.to(kind), last, self.hidden_weight.to(kind)).relu_()
+        scores = torch.baddbmm(self.output_bias.to(kind)[:, None], last, self.output_weight.to(kind))
+        features = pooled if layer == "pooled" else last.view(m, n, strands, -1)
+        return features, scores.view(m, n, strands, -1)
+
     def score(self, sequences: Ragged) -> NDArray[np.float32]:
         """Do as the base class says; on the CPU, with maximum pooling, in a faster way."""
-        if not self.on_cpu or self.settings.pooling != "max":
+        if not self._bases_on_cpu or self.settings.pooling != "max":
             return super().score(sequences)
         filters, threshold = self._strands()
         version = run_pooling.version(self)
@@ -256,7 +279,7 @@ class Model(network.Network):
         settings = self.settings
         k, n = settings.kernel_size, len(starts)
         far_apart = not exact and n > 0 and starts[-1] - starts[0] > ((length + k) / OFFSETS_PER_BASE + 1) * n
-        if self.output_bias.device.type != "cpu" or length < k or far_apart:
+        if not self._bases_on_cpu or length < k or far_apart:
             return super().score_windows(codes, starts, length)
         with run_pooling.LOCK:  # the first of several threads makes it for all
             pooling = self._pooling
