@@ -107,6 +107,7 @@ def quick(command: str) -> str:
         return f"{command} --n-logos 1"
     kept = ("--members", "--from")  # what has a shape of its own
     more = QUICK[:2] if any(option in command for option in kept) else QUICK
+    more = [*more, "--n-blocks", "1"] if "--architecture resnet" in command else more
     return f"{command} {shlex.join(more)}" if command.startswith("seqcnn train ") else command
 
 

@@ -120,8 +120,9 @@ def run_anew(parent: Path, *words: object, **streams: Any) -> Run:
     return Run(folder, done)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def quick_intervals() -> Iterator[None]:
+    """Spare intervals, which take longer than training here; files that compare with other processes do not."""
     with few_resamples():
         yield
 

@@ -52,7 +52,7 @@ def test_through_every_command(
         "info": ["info", run],
         "predict": ["predict", run, inputs.positives],
         "evaluate": ["evaluate", run, inputs.positives, "--negatives", inputs.negatives],
-        "mutate": ["mutate", run, few, "--deletions", "-o", tmp_path / "mutations"],
+        "mutate": ["mutate", run, few, "--deletions", "--maps", 0, "-o", tmp_path / "mutations"],
         "scan": [
             "scan",
             run,

@@ -211,7 +211,7 @@ def test_pictures(shell: Shell, trained: Path, data: dict[str, Path], tmp_path: 
         "motifs.jaspar",
         "matches.tsv",
         "logos/notes.txt",
-        "my.png",
+        "a.png",
     ]
     (out / "logos").mkdir(parents=True)
     for name in former:

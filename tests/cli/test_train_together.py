@@ -19,6 +19,11 @@ from tests.training.test_parallel import TOGETHER, launch
 OPTIONS = [*SMALL, "--dropout", "0.3", "--seed", "1", "--test-fraction", "0.2", "--batch-size", "7", "--device", "cpu"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_intervals() -> None:
+    """Leave intervals as they are in processes of their own."""
+
+
 @pytest.fixture
 def follower(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretend to be the second of two processes."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,6 +17,15 @@ from seqcnn.sequence.ragged import from_rows, from_text
 from seqcnn.training.options import TrainOptions
 from seqcnn.training.presets import PRESETS
 from seqcnn.training.train import Trained, train
+from tests.conftest import few_resamples
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_intervals() -> Iterator[None]:
+    """Spare intervals, which take longer than training here; files about them have theirs."""
+    with few_resamples():
+        yield
+
 
 MOTIF = np.array([3, 2, 0, 1, 3, 1, 0, 3, 1], dtype=np.uint8)  # TGACTCATC
 

@@ -27,6 +27,11 @@ from seqcnn.training.judging import binary_metrics, multiclass_metrics, poisson_
 from tests.training.test_metrics import cases, simulate
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_intervals() -> None:
+    """Leave intervals as they are: they are what is looked at."""
+
+
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few resamples, where intervals are not what is looked at."""
