@@ -101,7 +101,7 @@ def test_what_is_written(shell: Shell, trained: Path, data: dict[str, Path], tmp
     assert record["labelled"]
     assert {Path(each["path"]).name for each in record["inputs"]} >= {"labelled.fa", "known.meme"}
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        ["logos", "matches.tsv", "motifs.tsv", "run.json", "sites.bed"]
+        ["logos", "matches.tsv", "motifs.tsv", "positions.tsv", "run.json", "sites.bed"]
         + [f"motifs.{kind}" for kind in ("meme", "jaspar", "transfac", "homer")]
     )
 
@@ -220,7 +220,7 @@ def test_pictures(shell: Shell, trained: Path, data: dict[str, Path], tmp_path: 
     done = shell("motifs", trained, data["plain.fa"], *words)
     assert (done.code, done.err) == (0, "")
     assert {p.name for p in (out / "logos").iterdir()} == {"filter_0.svg", "filter_0_rc.svg", "sheet.svg", "notes.txt"}
-    assert {name for name in former if (out / name).exists()} == {"logos/notes.txt", "a.png"}
+    assert {name for name in former if (out / name).exists()} == {"logos/notes.txt", "my.png"}
 
 
 def test_several_targets(shell: Shell, data: dict[str, Path], tmp_path: Path) -> None:
