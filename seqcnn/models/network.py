@@ -94,6 +94,10 @@ class Network(nn.Module, ABC):
     """Letters, with those that fill up short sequences, scored at a time; None for the usual number."""
     precision: str = "float32"
     """What training on a GPU computes in: "float32", or "bf16" where that is enough (autocast)."""
+    gives_bases: bool = False
+    """Whether every base of a sequence can be scored, see :meth:`score_bases`."""
+    per_base: bool = False
+    """Whether training is on the scores of bases: :meth:`forward` then gives these, (n_members, n, longest)."""
     shared: tuple[int, int] | None = None
     """Where processes share a batch: its number of examples, and the first of ours; dropout is that of the whole."""
 
@@ -145,6 +149,16 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, inputs: Any) -> Tensor:
         """Return scores (logits, or the value for regression), shape (n_members, n, n_targets)."""
+
+    def score_bases(self, inputs: Any) -> Tensor:
+        """Score every base of a batch, shape (n_members, n, n_targets, longest); anything beyond the ends.
+
+        Raises
+        ------
+        NotImplementedError
+            Unless the architecture :attr:`gives_bases`.
+        """
+        raise NotImplementedError
 
     def add_gradients(self, inputs: Any, targets: Tensor, loss: Loss) -> Tensor:
         """Add the gradient of each member's loss to its parameters' gradients; return the losses, (n_members,)."""
