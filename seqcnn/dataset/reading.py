@@ -12,6 +12,22 @@ FORMATS: Final = ("auto", "fasta", "fastq", "bed", "table", "h5")
 
 
 @dataclass(frozen=True, slots=True)
+class BoundOptions:
+    """Which bases of windows around regions are taken to be bound.
+
+    Parameters
+    ----------
+    width : int or None
+        Those so many bp around each summit or midpoint; None: those in the regions as they are.
+    seed : int
+        Of where windows lie around them.
+    """
+
+    width: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How inputs are read.
 
@@ -46,6 +62,8 @@ class ReadOptions:
         Regular expression whose first group is the label in a FASTA header.
     prepare : PrepareOptions or None
         What is made of the targets of an in-vitro assay; None: they are taken as they are.
+    bound : BoundOptions or None
+        Which bases are bound, to be known beside the targets of regions; None: that is not looked at.
     """
 
     format: str = "auto"
@@ -64,6 +82,7 @@ class ReadOptions:
     task: str | None = None
     classes: tuple[str, ...] = ()
     prepare: PrepareOptions | None = None
+    bound: BoundOptions | None = None
 
 
 @dataclass(slots=True)

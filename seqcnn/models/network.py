@@ -323,7 +323,7 @@ def join_members(networks: Sequence[Network]) -> Network:
 
 def _finished(network: Network, like: Network) -> Network:
     """Return a network that is ready to predict as another does."""
-    network.rule = like.rule
+    network.rule, network.per_base = like.rule, like.per_base
     return network.to(like.output_bias.device).eval().requires_grad_(False)
 
 

@@ -14,7 +14,7 @@ from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.models.network import Network
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.ragged import Ragged
-from seqcnn.training.feed import Batch, InMemory, Rows, groups, pinned, refresh, to_device
+from seqcnn.training.feed import Batch, InMemory, Rows, groups, of_bases, pinned, refresh, to_device
 
 WIDTHS: Final = 32
 """Batches of unequal lengths are as wide as a multiple of this, so that few shapes of them occur."""
@@ -89,6 +89,7 @@ class Resident(InMemory):
     ) -> None:
         super().__init__(examples, network, batch_size, resample=resample, seed=seed)
         self.codes = Codes(examples.sequences, self.device)
+        self.bound_codes = None if self.bound is None else Codes(self.bound, self.device)
         self.resample = resample and bool((examples.origin == Origin.DINUCLEOTIDE).any())
         self.last_epoch = last_epoch
         self._coming: tuple[int, Future[Ragged]] | None = None
@@ -118,8 +119,12 @@ class Resident(InMemory):
             start += len(own)
             codes, lengths = self.codes.take(at, width)
             weights = None if self.weights is None else self.weights.index_select(0, at)
+            if self.bound_codes is None:
+                targets = self.targets.index_select(0, at)
+            else:
+                targets = of_bases(self.bound_codes.take(at, width)[0])
             for inputs in self.network.prepare(codes, lengths, len(own)):
-                yield Batch(part, inputs, self.targets.index_select(0, at), weights)
+                yield Batch(part, inputs, targets, weights)
 
     def _refreshed(self, epoch: int) -> Ragged:
         """Return the sequences of an epoch, and have those of the next one made."""
@@ -138,4 +143,5 @@ def fits(examples: Examples, device: torch.device) -> bool:
         return True
     free, _ = torch.cuda.mem_get_info(device)
     n_targets = 0 if examples.targets is None else examples.targets.shape[1]
-    return len(examples.sequences.data) + len(examples) * (24 + 4 * n_targets) < SHARE_OF_MEMORY * free
+    per_letter = 1 if examples.bound is None else 2
+    return per_letter * len(examples.sequences.data) + len(examples) * (24 + 4 * n_targets) < SHARE_OF_MEMORY * free

@@ -56,7 +56,7 @@ class FromDisk(Feed):
     def __init__(self, streamed: Streamed, network: Network, batch_size: int, *, resample: bool, seed: int) -> None:
         super().__init__(network, batch_size, seed)
         self.examples, self.resample = streamed, resample and streamed.has_shuffles
-        self.complete = streamed.training.complete
+        self.complete = streamed.training.complete and not network.per_base
 
     def __len__(self) -> int:
         n: int = self.examples.counts["train"]

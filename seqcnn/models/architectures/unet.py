@@ -24,7 +24,7 @@ from torch.nn import functional
 from seqcnn.errors import UsageError
 from seqcnn.models import deep, settings
 from seqcnn.models.chains import Chain
-from seqcnn.models.layers import Layer, Memory
+from seqcnn.models.layers import Layer, Memory, Pool
 from seqcnn.models.one_hot import lead, one_hot, other_strand
 from seqcnn.models.readout import Readout
 from seqcnn.models.signal import Rows, Signal, Window, apart, join_channels
@@ -93,7 +93,7 @@ class Level(Layer):
 
     def surroundings(self, first: int, last: int) -> tuple[int, int]:
         """Return which positions of its input the positions from first to last of its output see."""
-        unit, *inner = [layer for layer in self.down.parts if not isinstance(layer, deep.Pool)]
+        unit, *inner = [layer for layer in self.down.parts if not isinstance(layer, Pool)]
         first, last = _wider(self.up, first, last)
         low, high = first // SIZE, last // SIZE
         for layer in inner:
@@ -172,7 +172,7 @@ class Model(deep.Model):
         super()._check_symmetry()
         if self.settings.kernel_size % 2 == 0:
             raise UsageError(
-                "--strands equivariant of unet needs an odd --kernel-size: each base has a window around it"
+                "--strands equivariant of unet needs an odd --kernel-size: a base is the middle of its window"
             )
 
     @property
@@ -201,7 +201,7 @@ class Model(deep.Model):
         return window._replace(values=values if outside is None else values.masked_fill(outside, 0.0))
 
     def _scored(self, x: Tensor) -> Tensor:
-        """Score positions, (n, n_members * channels, width): of paired channels by the mean, the same on both strands."""
+        """Score positions, (n, n_members * channels, width); of paired channels by the mean, alike on both strands."""
         x = apart(x, 1, (self.settings.n_members, -1))
         if self.maker.paired:
             first, second = x.chunk(2, dim=2)
