@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seqcnn.cli.console import Reporter
 from seqcnn.dataset.negatives import METHODS, NegativeOptions
 from seqcnn.dataset.prepare_options import COLUMNS, PrepareOptions
+from seqcnn.dataset.reading import BoundOptions
 from seqcnn.dataset.sources import ReadOptions
 from seqcnn.errors import UsageError
 from seqcnn.processes import place
@@ -41,7 +42,14 @@ def reading(given: Mapping[str, Any]) -> ReadOptions:
         task=given.get("task"),
         classes=given.get("classes", ()),
         prepare=preparing(given),
+        bound=_bound(given),
     )
+
+
+def _bound(given: Mapping[str, Any]) -> BoundOptions | None:
+    """Return which bases are bound."""
+    said = given.get("bound_bases")
+    return None if said is None else BoundOptions(None if said == "peaks" else int(said), given["seed"])
 
 
 def preparing(given: Mapping[str, Any]) -> PrepareOptions | None:

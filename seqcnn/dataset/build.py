@@ -160,9 +160,7 @@ def _check_bound(reading: ReadOptions, sources: Sequence[Source]) -> None:
             f"--bound-bases is for regions (BED, narrowPeak), but {other.path} is {_called(other.kind)}{hint}"
         )
     if reading.bound.width is None and sources[0].length is None:
-        raise UsageError(
-            "--bound-bases peaks needs --length: windows wider than the peaks hold bases that are not bound"
-        )
+        raise UsageError("--bound-bases peaks needs --length, for windows wider than the peaks")
 
 
 def _note_weights(sources: Sequence[Source], tally: Tally) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqcnn.errors import UsageError
 from seqcnn.models import threads
+from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.models.predict import BATCH_LETTERS, batches_of
 from seqcnn.sequence.ragged import Ragged
@@ -55,3 +57,17 @@ def base_scores(network: Network, sequences: Ragged) -> NDArray[np.float32]:
     """Return the mean score of every base over members, shape (total, n_targets); see :func:`member_base_scores`."""
     mean: NDArray[np.float32] = member_base_scores(network, sequences).mean(0)
     return mean
+
+
+def check(model: Model, label: str) -> None:
+    """Refuse a model that does not score bases.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not model.network.gives_bases:
+        raise UsageError(
+            f"--per-base: {label} is of the architecture {model.architecture}, which scores whole sequences; train one "
+            "that scores bases: --architecture unet"
+        )

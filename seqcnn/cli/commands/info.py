@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from seqcnn.dataset.store import Dataset
     from seqcnn.models.network import Network
     from seqcnn.models.settings import Settings
 
@@ -86,6 +87,7 @@ def _dataset(path: str) -> dict[str, Any]:
     facts |= {f"target {name}": _words(count) for name, count in counts.items()}
     if weights:
         facts["weights"] = _spread(weights, len(dataset))
+    facts |= _bound(dataset) if dataset.has_bound else {}
     if splits:
         facts["split"] = _words(splits)
     if chroms:
@@ -93,6 +95,17 @@ def _dataset(path: str) -> dict[str, Any]:
     if dataset.preparation is not None:
         facts["targets prepared"] = _prepared(dataset.preparation)
     return facts | _origin(dataset.provenance)
+
+
+def _bound(dataset: Dataset) -> dict[str, Any]:
+    """Say how many bases are bound."""
+    import numpy as np
+
+    found = np.zeros(3, dtype=np.int64)
+    for chunk in dataset.chunks():
+        if chunk.bound is not None:
+            found += np.bincount(chunk.bound.data, minlength=3)
+    return {"bound bases": f"{found[1]:,} of {found[0] + found[1]:,}, {found[2]:,} unknown"}
 
 
 def _origin(made: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,13 +161,15 @@ def _model(path: str) -> dict[str, Any]:
         return facts
     if "preparation" in trained:
         facts["targets prepared"] = _prepared(trained["preparation"])
+    if "bases" in trained:
+        facts["trained on bases"] = f"{trained['bases']['bound']:,} bound, {trained['bases']['not bound']:,} not bound"
     facts["trained by"] = f"seqcnn {trained.get('seqcnn')}"
     facts |= {
         f"{part} examples": n for part, n in trained.get("split", {}).items() if part in ("train", "valid", "test")
     }
     for part in ("valid", "test"):
         for name, metrics in trained.get("metrics", {}).get(part, {}).items():
-            for metric in ("auroc", "auprc", "accuracy", "pearson", "spearman", "explained_deviance"):
+            for metric in ("auroc", "auprc", "accuracy", "pearson", "spearman", "explained_deviance", "bases_auprc"):
                 if metric in metrics and (metric != "accuracy" or "classes" in metrics):
                     facts[f"{part} {metric} ({name})"] = round(metrics[metric]["value"], 4)
     return facts

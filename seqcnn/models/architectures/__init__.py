@@ -28,6 +28,13 @@ def check(name: str) -> None:
         raise UsageError(f"unknown architecture {name!r}; there are: {', '.join(names())}")
 
 
+def gives_bases(name: str) -> bool:
+    """Say whether networks of an architecture score every base."""
+    check(name)
+    found: bool = import_module(f"{__name__}.{name}").Model.gives_bases
+    return found
+
+
 def create(name: str, options: dict[str, Any]) -> Network:
     """Build a network.
 
