@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import threading
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -42,15 +44,31 @@ class Record:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "options": dict(options),
         }
-        self._paths = [path for path in dict.fromkeys(paths) if path not in (None, "-")]
+        self._paths = [str(path) for path in dict.fromkeys(paths) if path not in (None, "-")]
+        self._inputs: Future[list[dict[str, str | None]]] | None = None
 
     def add(self, **entries: Any) -> None:
         """Put entries in."""
         self.content |= entries
 
+    def read_inputs(self) -> None:
+        """Begin to find the sha256 of each input file, beside what else is done."""
+        found = self._inputs = Future()
+
+        def work() -> None:
+            try:
+                found.set_result([{"path": path, "sha256": sha256(path)} for path in self._paths])
+            except OSError as error:
+                found.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()  # nobody waits for it where the command fails
+
     def inputs(self) -> list[dict[str, str | None]]:
         """Return path and sha256 of each input file, in order."""
-        return [{"path": str(path), "sha256": sha256(path)} for path in self._paths if path]
+        if self._inputs is None:
+            self.read_inputs()
+        assert self._inputs is not None
+        return self._inputs.result()
 
     def finish(self) -> dict[str, Any]:
         """Return the record with the inputs' sha256 and the time taken."""

@@ -48,8 +48,8 @@ class Rendered(NamedTuple):
 
     n: int
     blocks: list[bytes]
-    places: Places | None = None
-    sequences: bytes = b""
+    places: Places | None
+    sequences: bytes
 
 
 class Places(NamedTuple):

@@ -17,7 +17,7 @@ from seqcnn.formats.stream import open_input, shown_path
 
 COLUMNS: Final = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 
-RECORDS_AT_ONCE: Final = 8192
+RECORDS_AT_ONCE: Final = 4096
 """Most records of a block."""
 
 _READ_BYTES: Final = 1 << 20

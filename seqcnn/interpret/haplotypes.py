@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
@@ -120,14 +119,12 @@ class HaplotypeScorer:
 
     def __init__(self, alleles: AlleleScorer, genome: Genome, path: str) -> None:
         self.alleles, self.genome, self.path = alleles, genome, path
-        self.counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
         self.names = [
             "_".join([alleles.options.prefix, "HAP", *([label] if label else [])]) for label in alleles.labels
         ]
 
-    def annotate(self, records: Records, context: InContext, names: Mapping[bytes, str | None]) -> None:
-        """Add the scores of haplotypes to the samples of records.
+    def annotate(self, records: Records, context: InContext, names: Mapping[bytes, str | None]) -> Counter[str]:
+        """Add the scores of haplotypes to the samples of records; return what became of how many of these.
 
         Parameters
         ----------
@@ -137,6 +134,7 @@ class HaplotypeScorer:
         names : mapping of bytes to str
             The genome's names of chromosomes.
         """
+        counts: Counter[str] = Counter()
         lines = [*context.before, *context.block.lines, *context.after]
         every = split(Block(0, context.block.line - len(context.before), lines), self.path)
         genotypes = [_genotypes(row[8]) if len(row) > 8 else np.zeros((0, 2), dtype=np.int16) for row in every.fields]
@@ -145,11 +143,12 @@ class HaplotypeScorer:
         sequences: list[list[bytes]] = [[] for _ in self.alleles.arounds]
         for row, line in enumerate(records.line.tolist()):
             centre = line - int(every.line[0])
-            wanted.append((row, *self._haplotypes(every, centre, genotypes, letters, names, sequences)))
+            wanted.append((row, *self._haplotypes(every, centre, genotypes, letters, names, sequences, counts)))
         scores = self.alleles.score_sequences([from_rows(each) for each in sequences])
         texts = [[b"%.6g" % (value + 0.0) for value in row] for row in scores.tolist()]
         for row, place, which in wanted:
-            self._write(records.fields[row], place, which, texts)
+            self._write(records.fields[row], place, which, texts, counts)
+        return counts
 
     def _letters(self, records: Records, i: int, names: Mapping[bytes, str | None]) -> Letters | None:
         """Return what each allele of a record puts in; None where REF is not what the genome has."""
@@ -178,6 +177,7 @@ class HaplotypeScorer:
         letters: list[Letters | None],
         names: Mapping[bytes, str | None],
         sequences: list[list[bytes]],
+        counts: Counter[str],
     ) -> tuple[list[int], NDArray[np.intp]]:
         """Put the sequences of a window in the lists; return where each is (-1: nowhere), and which each sample has."""
         chrom, start = records.chrom[centre], int(records.start[centre])
@@ -201,7 +201,7 @@ class HaplotypeScorer:
                 place.append(ABSENT)
                 continue
             built = [
-                self._sequence(records, name, (start, stop), around, near.tolist(), kind, letters)
+                self._sequence(records, name, (start, stop), around, near.tolist(), kind, letters, counts)
                 for around in self.alleles.arounds
             ]
             if any(each is None or not each for each in built):
@@ -221,6 +221,7 @@ class HaplotypeScorer:
         near: list[int],
         kind: list[int],
         letters: list[Letters | None],
+        counts: Counter[str],
     ) -> bytes | None:
         """Return a haplotype's codes in a window; None where they are not known."""
         first, last = max(0, span[0] - around[0]), min(self.genome.chroms[name], span[1] + around[1])
@@ -237,13 +238,20 @@ class HaplotypeScorer:
                 return None
             start, stop, new = known[allele]
             if start < at:
-                self._count("left out of haplotypes: overlaps another", 1)
+                counts["left out of haplotypes: overlaps another"] += 1
                 continue
             pieces += [own[at - first : start - first], new]
             at = stop
         return b"".join([*pieces, own[at - first :]])
 
-    def _write(self, fields: list[bytes], place: list[int], which: NDArray[np.intp], texts: list[list[bytes]]) -> None:
+    def _write(
+        self,
+        fields: list[bytes],
+        place: list[int],
+        which: NDArray[np.intp],
+        texts: list[list[bytes]],
+        counts: Counter[str],
+    ) -> None:
         """Add a value for each haplotype to each sample of a record."""
         if len(fields) < 9 or b"\t" not in fields[8]:
             return
@@ -259,12 +267,8 @@ class HaplotypeScorer:
             filled = b":." * (n_keys - 1 - sample.count(b":"))
             out.append(b":".join([sample + filled, *values]))
         fields[8] = b"\t".join(out)
-        self._count("haplotypes", n)
-        self._count("haplotypes without scores (unphased or unknown)", n_unknown)
-
-    def _count(self, what: str, n: int) -> None:
-        with self._lock:
-            self.counts[what] += n
+        counts["haplotypes"] += n
+        counts["haplotypes without scores (unphased or unknown)"] += n_unknown
 
 
 def _genotypes(rest: bytes) -> NDArray[np.int16]:

@@ -172,6 +172,8 @@ class Null:
             there = middle == old
             count = there.sum(1)
             rows = np.flatnonzero(count)
+            if self._both:  # a letter and its complement share the stretches
+                rows = rows[rows % 2 == old // 2]
             nth = (draw[old, rows] * count[rows]).astype(np.int64)
             at = (np.cumsum(there[rows], axis=1) > nth[:, None]).argmax(1)
             windows = square[rows[:, None], at[:, None] + np.arange(left + right + 1)]

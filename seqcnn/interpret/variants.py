@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from seqcnn.sequence.ragged import Ragged, offsets_of
 
 Floats = NDArray[np.float64]
 
+PUT_IN: Final = "REF put in the genome's place"
+"""What is counted so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -36,6 +39,10 @@ class Scored:
     alleles : Alleles
     values : ndarray, shape (m, n_fields)
         One row an allele; NaN where there is no score.
+    counts : Counter
+        Records, alleles, and alleles by what became of them.
+    unknown : tuple of str
+        Chromosomes that the genome does not have.
     sequences : list of (Sites, ndarray)
         With ``keep_sequences``: the sites, and which alleles they are of.
     """
@@ -43,11 +50,13 @@ class Scored:
     records: Records
     alleles: Alleles
     values: Floats
+    counts: Counter[str]
+    unknown: tuple[str, ...] = ()
     sequences: list[tuple[Sites, NDArray[np.intp]]] = field(default_factory=list)
 
 
 class VariantScorer:
-    """Models and a genome, made ready to score variants.
+    """Models and a genome, made ready to score variants; several threads or copies of the process may.
 
     Parameters
     ----------
@@ -67,8 +76,6 @@ class VariantScorer:
     Attributes
     ----------
     fields : list of Field
-    counts : Counter
-        Alleles by what became of them.
 
     Raises
     ------
@@ -91,9 +98,6 @@ class VariantScorer:
         self.alleles = AlleleScorer(models, options)
         self.genome, self.path, self.keep_sequences = genome, path, keep_sequences
         self.regions = tuple(regions)
-        self.counts: Counter[str] = Counter()
-        self.unknown: dict[str, None] = {}
-        self._lock = threading.Lock()
         self._contigs = list(contigs)
         self._names, self.note = reconcile(contigs, genome.chroms, "the VCF")
         self._null = None
@@ -126,7 +130,7 @@ class VariantScorer:
         return {name: self._genome_name(name) for name in set(records.chrom)}
 
     def score(self, block: Block) -> Scored:
-        """Score the records of a block that are in the regions; several threads may.
+        """Score the records of a block that are in the regions.
 
         Raises
         ------
@@ -138,20 +142,24 @@ class VariantScorer:
         chrom = self._place(records, alleles)
         values = np.full((len(self.alleles.targets), len(STATISTICS), len(alleles)), np.nan)
         kept: list[tuple[Sites, NDArray[np.intp]]] = []
+        n_put = 0
         for rows in self._groups(records, alleles, chrom):
             of_rows = chrom[alleles.record[rows]]
             start, stop, alt = alleles.start[rows], alleles.stop[rows], alleles.alt.take(rows)
             sites = cut_sites(self.genome, of_rows, start, stop, alt, self.alleles.around)
-            right = self._check_reference(records, alleles, rows, sites, of_rows)
+            right, n = self._check_reference(records, alleles, rows, sites, of_rows)
+            n_put += n
             if not right.all():
                 rows, sites = rows[right], sites.take(np.flatnonzero(right))
             if len(rows):
                 values[:, :, rows] = self._judged(sites)
                 if self.keep_sequences:
                     kept.append((sites, rows))
-        self._count(records, alleles)
+        counts = _count(records, alleles)
+        counts[PUT_IN] += n_put
         columns = [values[each.target, each.statistic] for each in self.fields]
-        return Scored(records, alleles, np.stack(columns, axis=1), kept)
+        names = [name.decode("utf-8", "replace") for name, known in self.names_of(records).items() if known is None]
+        return Scored(records, alleles, np.stack(columns, axis=1), counts, tuple(names), kept)
 
     def _place(self, records: Records, alleles: Alleles) -> NDArray[np.object_]:
         """Return the genome's chromosome of each record; alleles that have no place there get their reason."""
@@ -165,10 +173,6 @@ class VariantScorer:
         outside = (records.start < 0) | (records.start + records.ref_length > size)
         alleles.reason[fits & outside[record]] = Reason.OUTSIDE
         alleles.reason[fits & unknown[record]] = Reason.UNKNOWN_CHROMOSOME
-        if unknown.any():
-            missing = {name.decode("utf-8", "replace"): None for name, known in names.items() if known is None}
-            with self._lock:
-                self.unknown |= missing
         return chrom
 
     def _in_regions(self, records: Records) -> Records:
@@ -193,8 +197,7 @@ class VariantScorer:
         if text not in self._names:
             found, _ = reconcile([*self._contigs, text], self.genome.chroms)
             if text in found:
-                with self._lock:
-                    self._names[text] = found[text]
+                self._names[text] = found[text]
         return self._names.get(text)
 
     def _groups(self, records: Records, alleles: Alleles, chrom: NDArray[np.object_]) -> list[NDArray[np.intp]]:
@@ -216,8 +219,8 @@ class VariantScorer:
         rows: NDArray[np.intp],
         sites: Sites,
         chrom: NDArray[np.object_],
-    ) -> NDArray[np.bool_]:
-        """Say of which alleles REF is what the genome has, or is put in its place."""
+    ) -> tuple[NDArray[np.bool_], int]:
+        """Say of which alleles REF is what the genome has, or is put in its place, and in how many it was put."""
         record = alleles.record[rows]
         ref = b"".join([records.ref[i] for i in record.tolist()]).translate(ENCODE_TABLE)
         given = Ragged(np.frombuffer(ref, dtype=np.uint8), offsets_of(records.ref_length[record]))
@@ -228,7 +231,7 @@ class VariantScorer:
             there = self.genome.extract(chrom, start, start + records.ref_length[record]).data
         differs = (given.data != there) & (given.data < N_CODE) & (there < N_CODE)
         if not differs.any():
-            return np.ones(len(rows), dtype=np.bool_)
+            return np.ones(len(rows), dtype=np.bool_), 0
         wrong = np.unique(np.searchsorted(given.offsets, np.flatnonzero(differs), side="right") - 1)
         first = int(record[wrong[0]])
         if self.options.ref_mismatch == "error":
@@ -246,12 +249,10 @@ class VariantScorer:
         if self.options.ref_mismatch == "skip":
             right[wrong] = False
             alleles.reason[rows[wrong]] = Reason.MISMATCH
-            return right
-        with self._lock:
-            self.counts["REF put in the genome's place"] += len(wrong)
+            return right, 0
         for i in wrong.tolist():
             self._put_in(sites, i, int(alleles.start[rows[i]] - start[i]), given[i])
-        return right
+        return right, len(wrong)
 
     @staticmethod
     def _put_in(sites: Sites, i: int, shared: int, ref: NDArray[np.uint8]) -> None:
@@ -270,11 +271,10 @@ class VariantScorer:
             values[:, p], values[:, z] = self._null.judge(sites, change)
         return values
 
-    def _count(self, records: Records, alleles: Alleles) -> None:
-        """Add to the counts."""
-        found = np.bincount(alleles.reason, minlength=len(Reason))
-        with self._lock:
-            self.counts["records"] += len(records.fields)
-            self.counts["alleles"] += len(alleles)
-            for reason in Reason:
-                self.counts[reason.name] += int(found[reason])
+
+def _count(records: Records, alleles: Alleles) -> Counter[str]:
+    """Count what became of alleles."""
+    found = np.bincount(alleles.reason, minlength=len(Reason))
+    counts = Counter({reason.name: int(found[reason]) for reason in Reason})
+    counts["records"], counts["alleles"] = len(records.fields), len(alleles)
+    return counts

@@ -7,10 +7,11 @@ operations.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TypeVar
@@ -24,6 +25,19 @@ Result = TypeVar("Result")
 _pool: ThreadPoolExecutor | None = None
 _workers = 1
 _lock = threading.RLock()
+_kept: dict[int, ThreadPoolExecutor] = {}
+"""Threads by their number. They are not ended after use: a thread that ends holds locks of the mathematical library for
+a moment, after all others think that it is gone, and a copy of the process made in that moment waits for them forever.
+"""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_kept.clear)  # threads are not copied
+
+
+def _threads(n: int) -> ThreadPoolExecutor:
+    if n not in _kept:
+        _kept[n] = ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,))
+    return _kept[n]
 
 
 @cache
@@ -50,7 +64,7 @@ def taken_over() -> Iterator[int]:
         n_threads = torch.get_num_threads()
         stack.enter_context(_libraries().limit(limits=1))
         _workers = n_threads
-        _pool = stack.enter_context(ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)))
+        _pool = _threads(n_threads)
         torch.set_num_threads(1)
         try:
             yield n_threads
@@ -74,7 +88,11 @@ def run(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
     """Do work on each part, in the threads of :func:`taken_over` if inside of it; return the results in order."""
     if _pool is None or _workers == 1 or len(parts) == 1:
         return [work(part) for part in parts]
-    return list(_pool.map(work, parts))
+    futures = [_pool.submit(work, part) for part in parts]
+    try:
+        return [future.result() for future in futures]
+    finally:
+        _end(futures)
 
 
 def stream(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
@@ -91,5 +109,9 @@ def stream(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Re
         while waiting:
             yield waiting.popleft().result()
     finally:
-        for future in waiting:
-            future.cancel()
+        _end(waiting)
+
+
+def _end(futures: Iterable[Future[Result]]) -> None:
+    """Let no work go on, as after an error."""
+    wait([future for future in futures if not future.cancel()])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
-from seqcnn.models import architectures, threads
+from seqcnn.models import architectures, forked, threads
 from seqcnn.models.predict import predict
 from seqcnn.sequence.ragged import Ragged, offsets_of
 
@@ -45,6 +46,50 @@ def test_parts_are_done_in_several_threads_and_come_back_in_order() -> None:
     assert {n for _, n, _ in done} == {1}
     assert len({name for _, _, name in done}) == 2
     assert threads.run(lambda part: part * 2, [1, 2, 3]) == [2, 4, 6]
+
+
+def test_threads_stay_for_the_next_time_so_that_none_is_ending_when_the_process_is_copied() -> None:
+    def used() -> set[int]:
+        meeting = threading.Barrier(2, timeout=20)
+
+        def work(_: int) -> int:
+            meeting.wait()
+            return threading.get_ident()
+
+        with threads.taken_over():
+            return set(threads.run(work, [1, 2]))
+
+    first = used()
+    assert used() == first
+    assert first <= {each.ident for each in threading.enumerate()}
+
+
+def test_after_an_error_no_part_goes_on() -> None:
+    ended = threading.Event()
+
+    def work(part: int) -> None:
+        if part == 0:
+            raise ZeroDivisionError
+        time.sleep(0.2)
+        ended.set()
+
+    for do in (lambda: threads.run(work, [1, 0]), lambda: list(threads.stream(work, [0, 1, 1]))):
+        ended.clear()
+        with pytest.raises(ZeroDivisionError), threads.taken_over():
+            do()
+        assert ended.is_set()
+
+
+def test_a_copy_of_the_process_makes_threads_of_its_own() -> None:
+    with threads.taken_over():
+        threads.run(str, [1, 2])
+
+    def work(_: int) -> list[str]:
+        torch.set_num_threads(2)
+        with threads.taken_over():
+            return threads.run(str, [1, 2])
+
+    assert list(forked.stream(work, [1, 2])) == [["1", "2"], ["1", "2"]]
 
 
 def test_an_error_in_a_part_comes_through_and_threads_are_given_back() -> None:

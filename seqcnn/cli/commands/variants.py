@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,10 +11,9 @@ from seqcnn.cli import options
 
 if TYPE_CHECKING:
     from seqcnn.cli.console import Reporter
-    from seqcnn.cli.variant_outputs import Rendered, Renderer, Writer
     from seqcnn.formats.vcf import Vcf
     from seqcnn.interpret.allele_scores import VariantOptions
-    from seqcnn.interpret.haplotypes import HaplotypeScorer, InContext
+    from seqcnn.interpret.haplotypes import HaplotypeScorer
     from seqcnn.interpret.variants import VariantScorer
 
 
@@ -110,6 +107,7 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     from seqcnn.cli import variant_outputs
     from seqcnn.cli.given import load_all
     from seqcnn.cli.record import Record, write_json
+    from seqcnn.cli.variant_run import VariantRun, choose
     from seqcnn.errors import UsageError
     from seqcnn.formats.genome import Genome
     from seqcnn.formats.output import check_output
@@ -152,10 +150,11 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
         by_sample = HaplotypeScorer(scorer.alleles, genome, vcf.shown) if given["haplotypes"] else None
         _refuse_taken(vcf, scorer, by_sample)
         around = scorer.alleles.around if by_sample is not None else None
-        blocks = _chosen(vcf, given["shard"], around)
+        blocks = choose(vcf, given["shard"], around)
         for note in (*genome.notes, *filter(None, [scorer.note])):
             report.say(note)
         report.detail(f"device {devices.describe(device)}")
+        record.read_inputs()
         _announce(report, scorer)
         renderer = variant_outputs.Renderer(
             scorer.fields, as_table=as_table, packed=packed, indexed=packed and not as_table
@@ -165,10 +164,11 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
             if as_table
             else vcf.header_with(renderer.header_lines(by_sample.names if by_sample is not None else ()))
         )
+        run = VariantRun(scorer, by_sample, renderer)
         with variant_outputs.Writer(output, renderer, header, given["debug_sequences"]) as written:
-            _run(report, scorer, by_sample, renderer, written, blocks)
-    counts = _counts(scorer, by_sample)
-    _say_what_is_missing(report, scorer, counts)
+            run.write(report, written, blocks, device)
+    counts = run.counts()
+    run.say_what_is_missing(report)
     if written.index is not None and written.index.problem is not None:
         report.say(f"no index: {written.index.problem}")
     if output != "-":
@@ -205,33 +205,6 @@ def _refuse_taken(vcf: Vcf, scorer: VariantScorer, by_sample: HaplotypeScorer | 
         raise InputError(f"has a field {min(taken)} already", vcf.shown, hint="say another --prefix for the new ones")
 
 
-def _chosen(vcf: Vcf, shard: tuple[int, int], around: tuple[int, int] | None) -> Iterator[InContext]:
-    """Return the blocks of a part of the records, with their neighbours if so many bases around them are wanted."""
-    from seqcnn.formats.vcf import Vcf
-    from seqcnn.interpret.haplotypes import InContext, in_context
-
-    number, of = shard
-    total = 0
-    if of > 1:
-        with Vcf(vcf.path) as again:
-            total = sum(len(block.lines) for block in again.blocks())
-    if around is None:
-        blocks: Iterator[InContext] = (InContext([], block, []) for block in vcf.blocks())
-    else:
-        blocks = in_context(vcf.blocks(), around, vcf.shown)
-    return blocks if of == 1 else _between(blocks, total * (number - 1) // of, total * number // of)
-
-
-def _between(blocks: Iterator[InContext], first: int, last: int) -> Iterator[InContext]:
-    for each in blocks:
-        begin, n = each.block.first, len(each.block.lines)
-        start, stop = max(first - begin, 0), min(last - begin, n)
-        if start < stop:
-            yield each.slice(start, stop)
-        if begin + n >= last:
-            return
-
-
 def _announce(report: Reporter, scorer: VariantScorer) -> None:
     """Say what is done."""
     n, around = len(scorer.alleles.targets), scorer.alleles.around
@@ -243,71 +216,3 @@ def _announce(report: Reporter, scorer: VariantScorer) -> None:
             report.detail(f"p and z by {smallest:,} random variants of each kind of substitution")
         else:
             report.say("no p and z: the genome has no stretch without N that is long enough to shuffle")
-
-
-def _run(
-    report: Reporter,
-    scorer: VariantScorer,
-    by_sample: HaplotypeScorer | None,
-    renderer: Renderer,
-    written: Writer,
-    blocks: Iterator[InContext],
-) -> None:
-    """Score and write all blocks, in order."""
-    from seqcnn.models import threads
-
-    def work(each: InContext) -> Rendered:
-        scored = scorer.score(each.block)
-        if by_sample is not None:
-            by_sample.annotate(scored.records, each, scorer.names_of(scored.records))
-        return renderer.render(scored)
-
-    with (
-        _old_objects_left_alone(),
-        report.progress("scoring", unit="variants") as progress,
-        threads.taken_over(),
-        closing(threads.stream(work, blocks)) as rendered,  # type: ignore[type-var]
-    ):
-        for each in rendered:
-            written.take(each)
-            progress.to(written.n)
-
-
-@contextmanager
-def _old_objects_left_alone() -> Iterator[None]:
-    """Keep the garbage collector, which a list for each record wakes, from looking through all that was imported."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-def _counts(scorer: VariantScorer, by_sample: HaplotypeScorer | None) -> dict[str, int]:
-    """Return what became of how many alleles, in words."""
-    from seqcnn.formats.vcf_records import SAID
-
-    found = scorer.counts
-    counts = {"records": found["records"], "alleles": found["alleles"], "alleles scored": found["SCORED"]}
-    counts |= {f"not scored: {said}": found[reason.name] for reason, said in SAID.items()}
-    put = "REF put in the genome's place"
-    counts |= {put: found[put]} if found[put] else {}
-    return counts | (dict(by_sample.counts) if by_sample is not None else {})
-
-
-def _say_what_is_missing(report: Reporter, scorer: VariantScorer, counts: Mapping[str, int]) -> None:
-    """Say which alleles have no score, and why."""
-    for name, n in counts.items():
-        if n and name.startswith(("not scored", "REF put")):
-            report.say(f"{n:,} alleles {name}")
-        elif n and name.startswith(("haplotypes without", "left out")):
-            report.say(f"{n:,} {name}")
-    if scorer.unknown:
-        report.say(f"not in the genome {scorer.genome.path}: {_some(list(scorer.unknown))}")
-    mismatched = scorer.counts["MISMATCH"] + scorer.counts["REF put in the genome's place"]
-    if mismatched > scorer.counts["SCORED"] // 10 and mismatched > 1:
-        report.say("REF is often not what the genome has: is it the genome that the variants were called on?")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(sorted(names)[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
