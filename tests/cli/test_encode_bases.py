@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from seqcnn.models.modelfile import load
+from seqcnn.training import judging
 from tests.cli.conftest import Inputs, Shell
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "N_BOOTSTRAP", 50)
+
 
 TINY = ["--architecture", "unet", "--n-levels", "1", "--n-filters", "4", "--kernel-size", "9", "--members", "1"]
 SHORT = ["--epochs", "1", "--threads", "1"]
