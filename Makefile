@@ -13,8 +13,9 @@ DEMO := demo
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "seqcnn needs Python 3.11 or later; set PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "seqcnn needs Python 3.11 or later; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
+	@echo "Installing PyTorch and the other libraries into $(VENV): some minutes"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
@@ -30,15 +31,16 @@ demo: setup
 	@echo "  $(DEMO)/run/history.tsv        loss and validation score of every epoch"
 	@echo "  $(DEMO)/run/run.json           options, inputs, versions, counts"
 	@echo "  $(DEMO)/scores.tsv             a score and a probability for each peak"
+	@echo "The command is $(BIN)/seqcnn; after 'source $(BIN)/activate' just seqcnn."
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 test-all: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m ''
 
 lint: setup
 	$(BIN)/ruff check .

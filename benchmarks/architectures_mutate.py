@@ -12,23 +12,20 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
-from collections.abc import Callable
 
+import mutagenesis_peer as peer
 import numpy as np
 import torch
-from tangermeme import saturation_mutagenesis as peer
 from torch import Tensor, nn
 
 from seqcnn.interpret.mutagenesis import substitutions
 from seqcnn.models import architectures, deep
 from seqcnn.models.chains import Residual
-from seqcnn.models.device import keep_freed_memory
 from seqcnn.models.layers import Pool, Unit
 from seqcnn.sequence.alphabet import one_hot
 from seqcnn.sequence.ragged import Ragged, offsets_of
 
-THREADS, LENGTH, N_OURS, N_THEIRS = 2, 1000, 4, 4
+LENGTH, N_OURS, N_THEIRS = 1000, 4, 4
 BATCH_SIZES = (64, 256)
 
 
@@ -101,12 +98,6 @@ class Plain(nn.Module):
         return self.head(pooled)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
-
-
 def compare(name: str, batch_sizes: tuple[int, ...]) -> None:
     options = {"both_strands": False, "padding": "same"}
     network = architectures.create(name, options)
@@ -123,37 +114,23 @@ def compare(name: str, batch_sizes: tuple[int, ...]) -> None:
     sequences = Ragged(codes[:N_OURS].reshape(-1), offsets_of(np.full(N_OURS, LENGTH)))
     x = torch.from_numpy(one_hot(codes))
     short = torch.from_numpy(one_hot(codes[:1, :200]))
-    result = peer.saturation_mutagenesis(model, short, device="cpu", fast=False, raw_outputs=True)
-    theirs = (result.y_hat - result.y0[:, None, None])[0, ..., 0].numpy().T
+    theirs = peer.changes(model, short)[0].T
     ours = substitutions(network, Ragged(codes[0, :200], np.array([0, 200]))).change[..., 0]
-    scale = np.abs(result.y0.numpy()).max()
+    scale = model(short).abs().max().item()
     print(f"{name}, {LENGTH:,} bp; largest difference {np.abs(ours - theirs).max():.1e} of scores up to {scale:.2g}")
-    mutants = LENGTH * 3
     substitutions(network, Ragged(codes[0, :200], np.array([0, 200])))
-    rate = N_OURS * mutants / min(seconds(lambda: substitutions(network, sequences)) for _ in range(2))
+    taken = min(peer.seconds(lambda: substitutions(network, sequences), time.process_time) for _ in range(2))
+    rate = N_OURS * LENGTH * 3 / taken
     print(f"  {'seqcnn':<40}{rate:>10,.0f} mutants/CPU s", flush=True)
     tried = {}
     for size in batch_sizes:
-
-        def run(n: int, size: int = size) -> float:
-            return seconds(
-                lambda: peer.saturation_mutagenesis(
-                    model, x[:n], batch_size=size, device="cpu", fast=True, raw_outputs=True
-                )
-            )
-
-        run(1)
-        once, all_of_them = run(1), run(N_THEIRS)
-        tried[size] = mutants * (N_THEIRS - 1) / (all_of_them - once)
+        tried[size] = peer.rate(model, x, 1, size, fast=True, clock=time.process_time)
         print(f"  {f'tangermeme, fast=True, batch {size}':<40}{tried[size]:>10,.0f} mutants/CPU s", flush=True)
     print(f"  {'seqcnn / tangermeme at its best':<40}{rate / max(tried.values()):>10.2f} x (bar: 1)", flush=True)
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(THREADS)
-    keep_freed_memory()
-    peer._FAST_MIN_SECONDS, peer._FAST_MAX_RELATIVE_TIME = 0.0, float("inf")
+    peer.set_up()
     names = [word for word in sys.argv[1:] if not word.startswith("-")] or ["basset", "dilated"]
     for name in names:
         compare(name, BATCH_SIZES[-1:] if "--quick" in sys.argv else BATCH_SIZES)

@@ -3,13 +3,14 @@
     python benchmarks/bases.py FOLDER [--only NAME,...] [--seed N] [--motifs JASPAR]
 
 FOLDER holds ``sacCer3.fa.gz`` and ``peaks/*_CX.bed``, 1-bp ChIP-exo peaks (Rossi et al. 2021,
-doi:10.1038/s41586-021-03314-8). `seqcnn encode peaks.bed --genome sacCer3.fa.gz --length 201 --bound-bases 21` keeps 21 bp
-around each peak as bound, in windows that lie anywhere around it, beside two windows of like GC; chromosomes IV and XII
-are held out. All are judged on the same bases of the same windows: AUROC, and AUPRC beside the share of bound bases.
+doi:10.1038/s41586-021-03314-8). `seqcnn encode peaks.bed --genome sacCer3.fa.gz --length 201 --bound-bases 21
+--negatives-ratio 2` keeps 21 bp around each peak as bound, in windows that lie anywhere around it, beside windows of
+like GC; chromosomes IV and XII are held out. All are judged on the same bases of the same windows: AUROC, and AUPRC
+beside the share of bound bases.
 
-- unet: `seqcnn train data.h5 --architecture unet --test-chroms chr4,chr12`, the score of each base.
-- deepbind: the default model on 101-bp windows of the same peaks, `seqcnn scan --length 31`: each base has the score of the
-  window around it.
+- unet: `seqcnn train data.h5 --architecture unet --test-chroms chr4,chr12`; the score of each base.
+- deepbind: the default model on 101-bp windows of the same peaks, as `seqcnn scan --length 31` uses it: each base has
+  the score of the window around it.
 - motif: JASPAR's matrix, log-odds of the better strand; each base has the best of the sites whose middle lies within
   10 bp, as a peak of 21 bp has.
 """
@@ -124,7 +125,9 @@ def main() -> None:
             seconds = seqcnn("train", peaks, *where, "--length", "101", "--test-chroms", HELD_OUT, "-o", plain)
             print(line(factor, "deepbind", judge(examples, by_windows(plain, examples)), seconds), flush=True)
             if given.motifs is not None:
-                print(line(factor, "motif", judge(examples, by_motif(given.motifs, factor, examples)), None), flush=True)
+                print(
+                    line(factor, "motif", judge(examples, by_motif(given.motifs, factor, examples)), None), flush=True
+                )
 
 
 if __name__ == "__main__":

@@ -5,36 +5,32 @@
 tangermeme (its saturation_mutagenesis, raw outputs) runs with fast=True and with fast=False at several batch sizes, and
 its best counts. It tries its fast way only on work of half a minute or more, because it first captures and checks the
 model; here it always does, and what that takes is left out: the time counted is that of twice the sequences less that
-of once. ``--quick`` takes one batch size, for a look.
+of once, the median of three. ``--quick`` takes one batch size, for a look.
 """
 
 from __future__ import annotations
 
 import statistics
 import sys
-import time
-import warnings
-from collections.abc import Callable
 
+import mutagenesis_peer as peer
 import numpy as np
 import torch
 from plain import PlainDeepBind, one_hot
 from prediction import same_network
-from tangermeme import saturation_mutagenesis as peer
 from torch import Tensor, nn
 
 from seqcnn.interpret.mutagenesis import substitutions
-from seqcnn.models.device import keep_freed_memory
 from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import Ragged, offsets_of
 
-THREADS, RUNS = 2, 5
+RUNS = 5
 CASES = (
     # bp, filters, sequences for us and for the peer, batch sizes, bar
     (101, 16, 2000, 100, (128, 512, 2048), 5),
-    (1000, 16, 200, 6, (32, 128, 512), 30),
+    (1000, 16, 200, 12, (32, 128, 512), 30),
     (101, 128, 250, 30, (128, 512, 2048), 5),
-    (1000, 128, 25, 2, (32, 128, 512), 30),
+    (1000, 128, 25, 8, (32, 128, 512), 30),
 )
 
 
@@ -50,32 +46,10 @@ class Column(nn.Module):
         return scores[:, None]
 
 
-def seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def peer_rate(model: nn.Module, codes: Tensor, batch_size: int, *, fast: bool) -> float:
-    """Return the peer's mutants a second; its preparation is left out."""
-
-    def run(n: int) -> float:
-        x = one_hot(codes[:n])
-        return seconds(
-            lambda: peer.saturation_mutagenesis(
-                model, x, batch_size=batch_size, device="cpu", fast=fast, raw_outputs=True
-            )
-        )
-
-    n = len(codes) // 2
-    once, twice = (min(run(size) for _ in range(2)) for size in (n, 2 * n))
-    return n * codes.shape[1] * 3 / max(twice - once, 1e-9) if fast else 2 * n * codes.shape[1] * 3 / twice
-
-
 def our_rate(network: Network, sequences: Ragged) -> float:
     """Return our mutants a second."""
     return statistics.median(
-        len(sequences.data) * 3 / seconds(lambda: substitutions(network, sequences)) for _ in range(RUNS)
+        len(sequences.data) * 3 / peer.seconds(lambda: substitutions(network, sequences)) for _ in range(RUNS)
     )
 
 
@@ -85,14 +59,14 @@ def compare(length: int, n_filters: int, n_ours: int, n_theirs: int, batch_sizes
     network, model = same_network(plain), Column(plain).eval()
     codes = np.random.default_rng(1).integers(0, 4, (n_ours, length), dtype=np.uint8)
     sequences, tensor = Ragged(codes.reshape(-1), offsets_of(np.full(n_ours, length))), torch.from_numpy(codes)
-    result = peer.saturation_mutagenesis(model, one_hot(tensor[:2]), device="cpu", fast=False, raw_outputs=True)
-    theirs = (result.y_hat - result.y0[:, None, None])[..., 0].numpy()
+    theirs = peer.changes(model, one_hot(tensor[:2]))
     ours = substitutions(network, sequences).change[..., 0].reshape(n_ours, length, 4)[:2].transpose(0, 2, 1)
     print(f"{length:,} bp, {n_filters} filters; largest difference {np.abs(ours - theirs).max():.1e}")
     rate = our_rate(network, sequences)
+    x = one_hot(tensor[: 2 * (n_theirs // 2)])
     print(f"  {'seqcnn':<40}{rate:>12,.0f} mutants/s", flush=True)
     tried = {
-        f"fast={fast}, batch {size}": peer_rate(model, tensor[: 2 * (n_theirs // 2)], size, fast=fast)
+        f"fast={fast}, batch {size}": peer.rate(model, x, len(x) // 2, size, fast=fast)
         for fast in (True, False)
         for size in batch_sizes
     }
@@ -101,10 +75,7 @@ def compare(length: int, n_filters: int, n_ours: int, n_theirs: int, batch_sizes
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(THREADS)
-    keep_freed_memory()
-    peer._FAST_MIN_SECONDS, peer._FAST_MAX_RELATIVE_TIME = 0.0, float("inf")
+    peer.set_up()
     for length, n_filters, n_ours, n_theirs, batch_sizes, bar in CASES:
         compare(length, n_filters, n_ours, n_theirs, batch_sizes[1:2] if "--quick" in sys.argv else batch_sizes, bar)
 

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -29,14 +28,6 @@ from seqcnn.version import __version__
 from tests.training.conftest import sites
 
 TINY: dict[str, Any] = {"n_filters": 4, "kernel_size": 10, "hidden": 0, "members": 1, "epochs": 3, "device": "cpu"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def strings(n: int, seed: int = 0) -> tuple[list[str], list[float]]:

@@ -1,4 +1,4 @@
-"""The README: every command in it is run, and its tables are held against what the program writes."""
+"""The README and the pages of docs/: their commands are run, and their tables held against what the program writes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -20,11 +21,18 @@ import click
 import h5py
 import pytest
 
-from seqcnn.cli.main import CLOSED_PIPE, cli, run
+from seqcnn.cli.main import CLOSED_PIPE, COMPLETION, cli, run
 from seqcnn.training.presets import PRESETS
+from tests.conftest import few_resamples
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = (
+    *("README.md", "docs/files.md", "docs/training.md", "docs/installing.md"),
+    *("CONTRIBUTING.md", "packaging/README.md"),
+)
+"""In the order of reading: what one leaves, the next may use. `docs/torch_export.md` has a test of its own."""
+TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
+TEXT = "\n".join(TEXTS.values())
 QUICK = ["--epochs", "1", "--members", "1", "--n-filters", "4"]
 """What is added to training."""
 QUICK_SEARCH = [
@@ -80,8 +88,8 @@ class Done:
 BLOCKS = [Block(m["language"], m["body"], m["data"]) for m in FENCE.finditer(TEXT)]
 SHELL = [block for block in BLOCKS if block.language in ("bash", "console")]
 PUBLISHED = sorted({block.data for block in SHELL if block.data})
-ELSEWHERE = ("make", "pip", "python")
-"""Commands that are looked up, not run."""
+ELSEWHERE = ("make", "pip", "python", ".venv/bin/python", "conda", "docker", "eval", "source")
+"""Commands that are looked up, not run; tests/cli/test_completion.py has those of completion."""
 
 
 def first_word(command: str) -> str:
@@ -89,12 +97,14 @@ def first_word(command: str) -> str:
 
 
 def is_looked_up(command: str) -> bool:
-    return first_word(command) in ELSEWHERE
+    return first_word(command) in ELSEWHERE or COMPLETION in command
 
 
 def quick(command: str) -> str:
     if command.startswith("seqcnn calibrate "):
         return f"{command} {shlex.join(QUICK_SEARCH)}"
+    if command.startswith("seqcnn motifs "):
+        return f"{command} --n-logos 1"
     kept = ("--members", "--from")  # what has a shape of its own
     more = QUICK[:2] if any(option in command for option in kept) else QUICK
     return f"{command} {shlex.join(more)}" if command.startswith("seqcnn train ") else command
@@ -127,11 +137,11 @@ def perform(command: str, tools: Path) -> Done:
     return done
 
 
-def perform_python(body: str) -> str:
-    """Run a block of Python; fits in it are small already."""
+def perform_python(body: str, names: dict[str, Any]) -> str:
+    """Run a block of Python, with the names that earlier ones made; fits in it are small already."""
     out = io.StringIO()
     with redirect_stdout(out):
-        exec(compile(body, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(body, "README.md", "exec"), names)
     return out.getvalue()
 
 
@@ -186,10 +196,11 @@ def session(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     shutil.copytree(ROOT / "data", folder / "data", ignore=shutil.ignore_patterns("__pycache__", "*.fai"))
     done: dict[str, Done] = {}
     python: list[str] = []
-    with chdir(folder):
+    names: dict[str, Any] = {"__name__": "readme"}
+    with chdir(folder), few_resamples():
         for block in BLOCKS:
             if block.language == "python":
-                python.append(perform_python(block.body))
+                python.append(perform_python(block.body, names))
             elif block.language == "snakemake":
                 inputs = {
                     "input.peaks": "data/peaks.narrowPeak",
@@ -209,9 +220,11 @@ def session(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def test_every_command_is_run_or_looked_up(session: Session) -> None:
-    assert {block.language for block in BLOCKS} <= {"bash", "console", "python", "snakemake"}
-    assert TEXT.count("\n```") == 2 * len(BLOCKS), "a block that cannot be read"
+    assert {block.language for block in BLOCKS} <= {"bash", "console", "python", "snakemake", "zsh", "fish"}
+    assert ("\n" + TEXT).count("\n```") == 2 * len(BLOCKS), "a block that cannot be read"
     assert TEXT.count("<!-- data: ") == sum(block.data is not None for block in BLOCKS), "a mark that no block follows"
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} - {"docs/torch_export.md"}
+    assert pages <= set(PAGES), "a page that is not tested"
     here = [command for block in SHELL if block.data is None for command in block.commands]
     assert {command for command in here if not is_looked_up(command)} <= session.done.keys()
     assert len([b for b in BLOCKS if b.language == "python"]) == len(session.python) > 0
@@ -234,10 +247,19 @@ def test_commands_that_are_not_run_name_what_there_is(command: str) -> None:
         assert script.is_file()
         options = [word for word in words[2:] if word.startswith("--")]
         assert all(option in script.read_text(encoding="utf-8") for option in options)
-    else:
-        assert words[:2] == ["pip", "install"]
+    elif words[0] == ".venv/bin/python":
+        assert words[1:3] == ["-m", "pytest"]
+        assert all((ROOT / word).exists() for word in words[3:] if not word.startswith("-"))
+    elif words[0] in ("conda", "docker"):
+        assert (ROOT / words[words.index("-f") + 1]).is_file()
+    elif words[0] == "pip":
+        assert words[1] == "install"
         assert len(words) == 3
-        assert words[2] == "." or f"TORCH ?= {words[2]}\n" in makefile
+        extras = re.fullmatch(r"\.(?:\[(.+)\])?", words[2])
+        known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+        assert set((extras[1] or "dev").split(",")) <= set(known) if extras else f"TORCH ?= {words[2]}\n" in makefile
+    else:
+        assert "seqcnn" in command
 
 
 @pytest.mark.slow
@@ -284,19 +306,29 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
 
 
-def test_links_lead_somewhere() -> None:
-    headings = {anchor(heading) for heading in re.findall(r"^#+ (.+)$", FENCE.sub("", TEXT), re.MULTILINE)}
-    links = re.findall(r"\]\(([^)\s]+)\)", TEXT)
-    assert links
+def anchors(path: Path) -> set[str]:
+    """Return the places in a page that a link may name."""
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, "CHANGELOG.md", "docs/torch_export.md", "data/README.md", "benchmarks/README.md"]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    links = re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    assert links or page not in PAGES[:4]
     for link in links:
-        if link.startswith("#"):
-            assert link[1:] in headings, link
-        elif not link.startswith("https://"):
-            assert (ROOT / link.partition("#")[0]).exists(), link
+        if not link.startswith("https://"):
+            to, _, place = link.partition("#")
+            target = (path.parent / to).resolve() if to else path
+            assert target.exists(), link
+            assert not place or place in anchors(target), link
 
 
 def test_files_named_in_the_prose_exist() -> None:
-    roots = ("seqcnn/", "data/", "tests/", "benchmarks/", "docs/")
+    roots = ("seqcnn/", "data/", "tests/", "benchmarks/", "docs/", "packaging/")
     named = [code for code in INLINE.findall(PROSE) if code.startswith(roots) and " " not in code]
     assert named
     for code in named:

@@ -25,7 +25,11 @@ def course(*, patience: bool = True, searched: frozenset[str] = frozenset()) -> 
             show_default="12 to 60, fewer for larger sets",
         ),
         options.option(
-            "--steps", type=click.IntRange(min=1), metavar="N", help="Steps of training, in place of epochs."
+            "--steps",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Steps of training, in place of epochs.",
+            show_default="as --epochs say",
         ),
         options.option(
             "--batch-size",
@@ -75,6 +79,7 @@ def course(*, patience: bool = True, searched: frozenset[str] = frozenset()) -> 
             type=click.FloatRange(min=0),
             metavar="RATE",
             help="Weight decay of the detectors, if another than that of the other weights.",
+            show_default="that of --weight-decay",
         ),
         options.option(
             "--decay-from",

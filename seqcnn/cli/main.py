@@ -31,6 +31,8 @@ ORDER: Final = (
 SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 INTERRUPTED: Final = 128 + signal.SIGINT
 CLOSED_PIPE: Final = 141
+COMPLETION: Final = "_SEQCNN_COMPLETE"
+"""Variable by which a shell asks what the next word may be."""
 QUIET: Final = (click.ClickException, click.exceptions.Exit, BrokenPipeError)
 """What --debug shows no traceback of."""
 
@@ -48,6 +50,10 @@ class CommandFolder(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"{commands.__name__}.{cmd_name}").command
+        if COMPLETION in os.environ:
+            from seqcnn.cli.completion import complete_words
+
+            complete_words(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -61,7 +67,16 @@ def _summary(name: str) -> str:
     return (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
 
 
-@click.group(cls=CommandFolder, context_settings=SETTINGS)
+@click.group(
+    cls=CommandFolder,
+    context_settings=SETTINGS,
+    epilog="""\b
+Examples:
+  seqcnn train peaks.narrowPeak --genome hg38.fa --length 101 --test-chroms chr8,chr9 -o run/
+  seqcnn predict run/ sequences.fa.gz > scores.tsv
+  seqcnn motifs run/ peaks.narrowPeak --genome hg38.fa -o motifs/
+  seqcnn variants run/ calls.vcf.gz --genome hg38.fa -o scored.vcf.gz""",
+)
 @click.version_option(__version__, "--version", prog_name="seqcnn")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
@@ -88,7 +103,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; return the exit status."""
-    if "_SEQCNN_COMPLETE" in os.environ:  # a shell asks what the next word may be
+    if COMPLETION in os.environ:
         cli.main(arguments, prog_name="seqcnn")
     try:
         with cli.make_context("seqcnn", list(arguments), obj=["seqcnn", *arguments]) as context:

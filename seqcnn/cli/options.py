@@ -13,13 +13,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Option(click.Option):
-    """An option whose default, where it is said in words, stands in its help without the parentheses of click."""
+    """An option whose help says its default: in words without the parentheses of click, or that there is none."""
 
     def get_help_extra(self, ctx: click.Context) -> Any:
         """Return what stands in brackets: default, range, whether it is required."""
         extra = super().get_help_extra(ctx)
         if isinstance(self.show_default, str):
             extra["default"] = self.show_default
+        elif not (self.is_flag or self.required):
+            extra.setdefault("default", "none")
         return extra
 
 
@@ -108,8 +110,18 @@ def reading(*, by_model: bool = False) -> Callable[[F], F]:
             default="auto",
             help="Format of the input; auto goes by its first bytes.",
         ),
-        option("--sequence-column", metavar="COLUMN", help="Sequence column of a table, by name or number (1...)."),
-        option("--name-column", metavar="COLUMN", help="Name column of a table, by name or number."),
+        option(
+            "--sequence-column",
+            metavar="COLUMN",
+            help="Sequence column of a table, by name or number (1...).",
+            show_default="found by name, or by its letters",
+        ),
+        option(
+            "--name-column",
+            metavar="COLUMN",
+            help="Name column of a table, by name or number.",
+            show_default="found by name",
+        ),
         option(
             "--header/--no-header",
             default=None,
@@ -199,7 +211,7 @@ def preparing(*, by_model: bool) -> list[Callable[[F], F]]:
         option(
             "--bias-slope",
             type=click.FloatRange(0, 1),
-            metavar="S",
+            metavar="X",
             help="Power of the bias that is divided out: 1 in full, as DeepBind does.",
             show_default="as in training" if by_model else "fitted to DATA",
         ),

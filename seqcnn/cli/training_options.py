@@ -229,8 +229,8 @@ def keeping() -> Callable[[F], F]:
             "--checkpoint-seconds",
             type=click.FloatRange(min=0),
             default=60.0,
-            metavar="S",
-            help="Time between two checkpoints; 0 for none but that of a run that is told to stop.",
+            metavar="SECONDS",
+            help="Seconds between two checkpoints; 0 for none but that of a run that is told to stop.",
         ),
     )
 

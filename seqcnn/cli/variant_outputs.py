@@ -108,11 +108,11 @@ class Renderer:
         taken = scored.alleles.reason == Reason.SCORED
         texts: list[bytes | None]
         if len(taken) == len(records.fields) and len(taken) and not (np.isnan(values).any(1) & taken).any():
-            template = self._info
-            texts = [
-                template % tuple(row) if there else None
-                for row, there in zip(values.tolist(), taken.tolist(), strict=True)
-            ]
+            # One long text is made faster than many short ones.
+            rows = values[taken]
+            filled = b"\n".join([self._info] * len(rows)) % tuple(rows.reshape(-1).tolist())
+            each = iter(filled.split(b"\n"))
+            texts = [next(each) if there else None for there in taken.tolist()]
         else:
             texts = self._lists(values, taken, scored.alleles.record, len(records.fields))
         lines = []

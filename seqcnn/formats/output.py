@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -86,6 +86,25 @@ def atomic_path(path: str | PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_former(folder: str | PathLike[str], names: Iterable[str], written: Iterable[str | PathLike[str]]) -> None:
+    """Remove what an earlier run left in an output folder and this one did not write again.
+
+    Parameters
+    ----------
+    folder : str or path
+        It need not be there.
+    names : iterable of str
+        Patterns of the names that such a run gives; nothing else is touched.
+    written : iterable of str or path
+        What this run has written, names or paths.
+    """
+    kept = {Path(path).name for path in written}
+    for pattern in names:
+        for path in Path(folder).glob(pattern):
+            if path.is_file() and path.name not in kept:
+                path.unlink()
 
 
 def sync(path: str | PathLike[str]) -> None:

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from seqcnn.models import threads
-from seqcnn.models.network import Detectors, to_tensors
+from seqcnn.models.detectors import Detectors
+from seqcnn.models.network import to_tensors
 from seqcnn.models.predict import batches_of
 from seqcnn.models.scan import LONG_WORD, SLICE, blocks_of, build_table, find_windows, max_pool, scan_scores
 from seqcnn.models.scan_convolution import convolve

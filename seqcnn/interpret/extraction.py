@@ -20,7 +20,7 @@ from seqcnn.errors import UsageError
 from seqcnn.interpret.activations import Activations, Fired
 from seqcnn.interpret.level_counts import LevelCounts
 from seqcnn.interpret.spool import Spool
-from seqcnn.models.network import Detectors
+from seqcnn.models.detectors import Detectors
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.windows import Windows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from seqcnn.errors import UsageError
 from seqcnn.models import architectures
+from seqcnn.models.settings import DEEP_TRAINING
 
 DEFAULT: Final = "deepbind"
 """The architecture that is trained if nothing else is said."""
@@ -157,8 +158,10 @@ def about(name: str) -> About:
 
 
 def training(name: str) -> dict[str, Any]:
-    """Return the training options that an architecture's file says are good for it, as its TRAINING."""
-    return dict(_constant(_tree(_path(name)), "TRAINING") or {})
+    """Return the training options that serve an architecture well: its TRAINING, or those of all deep ones."""
+    tree = _tree(_path(name))
+    usual = DEEP_TRAINING if "Deep" in _ancestors(tree, "Settings") else {}
+    return dict(_constant(tree, "TRAINING") or usual)
 
 
 def _path(name: str) -> Path:
@@ -181,15 +184,30 @@ def _constant(tree: ast.Module, name: str) -> Any:
     return None
 
 
-def _fields(tree: ast.Module, name: str) -> dict[str, Field]:
-    """Return the fields of a settings class: those of its base, and its own, as described in its docstring."""
-    node = next(each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == name)
-    found: dict[str, Field] = {}
+def _class(tree: ast.Module, name: str) -> ast.ClassDef:
+    return next(each for each in tree.body if isinstance(each, ast.ClassDef) and each.name == name)
+
+
+def _bases(node: ast.ClassDef) -> Iterator[tuple[ast.Module, str]]:
+    """Yield the bases of a settings class: the file of each, and its name there."""
     for base in node.bases:
         of = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
         module = base.value.id if isinstance(base, ast.Attribute) and isinstance(base.value, ast.Name) else ""
         other = module in architectures.names()
-        found |= _fields(_tree(_path(module) if other else _BASES), of)
+        yield _tree(_path(module) if other else _BASES), of
+
+
+def _ancestors(tree: ast.Module, name: str) -> set[str]:
+    """Return the names of all classes that a settings class comes from."""
+    return {each for base in _bases(_class(tree, name)) for each in (base[1], *_ancestors(*base))}
+
+
+def _fields(tree: ast.Module, name: str) -> dict[str, Field]:
+    """Return the fields of a settings class: those of its base, and its own, as described in its docstring."""
+    node = _class(tree, name)
+    found: dict[str, Field] = {}
+    for base in _bases(node):
+        found |= _fields(*base)
     described = _described(ast.get_docstring(node, clean=False) or "")
     for line in node.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):

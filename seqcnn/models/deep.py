@@ -20,6 +20,7 @@ from torch.nn import functional
 from seqcnn.errors import UsageError
 from seqcnn.models import affected, network
 from seqcnn.models.chains import Chain, Parallel, Residual
+from seqcnn.models.detectors import Detectors
 from seqcnn.models.first_weights import spread
 from seqcnn.models.layers import ACTIVATIONS, Layer, Pool, Unit
 from seqcnn.models.norm import STATISTICS, Norm
@@ -243,7 +244,7 @@ class Model(network.Network):
             return found.masked_fill(found == -torch.inf, 0.0)
         return self.activation(scores).masked_fill(channels, 0.0)
 
-    def detectors(self) -> list[network.Detectors]:
+    def detectors(self) -> list[Detectors]:
         """Return the detectors with the normalisation in them; of maxout both of each pair."""
         filters = self.filters.detach()
         threshold: Tensor | None = self.threshold
@@ -252,7 +253,7 @@ class Model(network.Network):
             filters, threshold = filters * scale[:, :, None, None], -shift
         assert threshold is not None
         members = tuple(range(self.settings.n_members))
-        return [network.Detectors(filters.detach(), threshold.detach(), members, self.settings.both_strands)]
+        return [Detectors(filters.detach(), threshold.detach(), members, self.settings.both_strands)]
 
     def scores_without(
         self, sequences: Ragged, member: int, filters: Sequence[Sequence[int]]

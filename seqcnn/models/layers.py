@@ -6,6 +6,7 @@ A layer takes a :class:`Signal` and gives one. In evaluation mode it also takes 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -45,7 +46,7 @@ ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
 doi:10.1038/s42256-020-00291-x."""
 
 
-class Layer(nn.Module):
+class Layer(nn.Module, ABC):
     """A step along the sequence.
 
     Attributes
@@ -60,13 +61,13 @@ class Layer(nn.Module):
 
         def __call__(self, signal: Signal) -> Signal: ...
 
+    @abstractmethod
     def forward(self, signal: Signal) -> Signal:
         """Return the signal that comes of one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reach(self, field: float, stride: int) -> tuple[float, int]:
         """Return receptive field and distance of neighbours after this layer, bp, from those before it."""
-        raise NotImplementedError
 
     def remember(self, signal: Signal, memory: Memory) -> Signal:
         """Do as :meth:`forward`, and keep what :meth:`affected` needs of unedited sequences."""

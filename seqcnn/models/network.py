@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqcnn.models import window_rule
+from seqcnn.models.detectors import Detectors
 from seqcnn.models.dropout import DeviceFactors, host_factors
 from seqcnn.models.settings import Settings as Settings  # which modules take from here
 from seqcnn.sequence.ragged import Ragged
@@ -38,30 +39,6 @@ RULES: Final = ("whole", "window")
 
 WINDOW_LETTERS: Final = 1 << 18
 """Letters of windows that are cut out and scored at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Detectors:
-    """The motif filters of a network's first layer, for members of one shape.
-
-    A filter fires at a window, which may reach up to k - 1 N beyond either end, where its score is above its threshold.
-
-    Parameters
-    ----------
-    filters : Tensor, shape (n_members, n_filters, 4, k)
-        Rows A C G T/U; whatever scales the scores before they are rectified is in them.
-    threshold : Tensor, shape (n_members, n_filters)
-        The activation is the score less this.
-    members : tuple of int
-        Which members of the network, or networks of a collection, these are.
-    both_strands : bool
-        They are held against the reverse complement too.
-    """
-
-    filters: Tensor
-    threshold: Tensor
-    members: tuple[int, ...]
-    both_strands: bool
 
 
 class Loss(Protocol):

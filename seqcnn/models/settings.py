@@ -7,6 +7,10 @@ help. :mod:`seqcnn.models.catalogue` reads them there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+DEEP_TRAINING: Final = {"members": 2, "learning_rate": 0.004, "dropout": 0.2}
+"""Training options that serve architectures of several layers well; one may say others, as its TRAINING."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Deep(Settings):
     Parameters
     ----------
     n_filters : int, 1 or more
-        Motif detectors.
+        Number of motif detectors.
     kernel_size : int, 1 to 200
         Length of a detector, bp.
     hidden : int, 0 or more

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqcnn.errors import UsageError
 from seqcnn.formats.motif_files import MOTIF_FORMATS, write_motifs
-from seqcnn.formats.output import atomic_path
+from seqcnn.formats.output import atomic_path, remove_former
 from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
 from seqcnn.report.motif_table import match_lines, motif_lines
 
@@ -45,7 +45,10 @@ class MotifOutputs:
 
 
 def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs, *, matches: bool) -> list[str]:
-    """Write the table of all motifs, matches, and the files of those that count; return the names of the files."""
+    """Write the table of all motifs, matches, and the files of those that count; return the names of the files.
+
+    Such files of an earlier run that are not written again go.
+    """
     texts = {"motifs.tsv": motif_lines(found)}
     if matches:
         texts["matches.tsv"] = match_lines(found)
@@ -56,17 +59,25 @@ def write_tables(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutput
     files = [f"motifs.{kind}" for kind in dict.fromkeys(outputs.formats)] if kept else []
     for name in files:
         write_motifs(kept, folder / name)
+    remove_former(folder, ["matches.tsv", *(f"motifs.{kind}" for kind in MOTIF_FORMATS)], [*texts, *files])
     return [*texts, *files]
 
 
 def draw_logos(found: Sequence[FoundMotif], folder: Path, outputs: MotifOutputs) -> Iterator[Path]:
-    """Draw the motifs that count into logos/, both strands and a sheet; yield each file once it is there."""
+    """Draw the motifs that count into logos/, both strands and a sheet; yield each file once it is there.
+
+    Pictures of an earlier run go when all are drawn.
+    """
+    files = []
     drawn = [each.motif for each in found if each.kept][: outputs.n_logos]
     if drawn and outputs.logos:
         from seqcnn.report.logos import save_logos
 
         (folder / "logos").mkdir(exist_ok=True)
-        yield from save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos)))
+        for path in save_logos(drawn, folder / "logos", tuple(dict.fromkeys(outputs.logos))):
+            files.append(path)
+            yield path
+    remove_former(folder / "logos", [f"*.{kind}" for kind in PICTURE_FORMATS], files)
 
 
 def write_sites(

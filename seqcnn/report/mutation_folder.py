@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seqcnn.dataset.examples import Examples
 from seqcnn.errors import UsageError
-from seqcnn.formats.output import atomic_path
+from seqcnn.formats.output import atomic_path, remove_former
 from seqcnn.interpret.mutate import Changes, MutateOptions
 from seqcnn.models.modelfile import Model
 from seqcnn.report.mutation_arrays import FORMATS, Sink, arrays, open_arrays
@@ -82,6 +82,8 @@ class MutationFolder:
         self.lines = MutationTable(model.target_names, model.alphabet, placed=placed, members=members)
         self.counts = {"mutated": 0, "without a letter": 0, "maps": 0, "too long for a map": 0}
         self._missing: list[NDArray[np.floating[Any]]] = []
+        self._files: list[str] = []
+        self._maps: list[str] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -94,14 +96,20 @@ class MutationFolder:
             self._arrays: Sink | None = None
             if self.outputs.array is not None:
                 path = self.folder / f"mutations.{self.outputs.array}"
+                self._files.append(path.name)
                 self._arrays = stack.enter_context(open_arrays(path, self._about()))
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.__exit__(kind, error, at)
+        if error is None:  # what an earlier run left here would be taken for ours
+            remove_former(self.folder, ["mutations.tsv", *(f"mutations.{each}" for each in FORMATS)], self._files)
+            maps = [f"[0-9][0-9][0-9][0-9]*_*.{each}" for each in MAP_FORMATS]
+            remove_former(self.folder / "maps", maps, self._maps)
 
     def _open(self, stack: ExitStack, name: str) -> TextIO:
+        self._files.append(name)
         path = stack.enter_context(atomic_path(self.folder / name))
         return stack.enter_context(open(path, "w", encoding="utf-8"))
 
@@ -172,7 +180,8 @@ class MutationFolder:
             )
             words = [f"{self.counts['mutated'] + row + 1:04d}", _safe(name), _safe(target_name) * several]
             for kind in self.outputs.map_formats:
-                mutation_map.save(figure, self.folder / "maps" / f"{'_'.join(filter(None, words))}.{kind}")
+                self._maps.append(f"{'_'.join(filter(None, words))}.{kind}")
+                mutation_map.save(figure, self.folder / "maps" / self._maps[-1])
                 self.counts["maps"] += 1
 
 

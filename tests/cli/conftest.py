@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
+import json
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from seqcnn.cli.main import run
+from tests.conftest import few_resamples
 
 BASES = "ACGT"
 MOTIF = "TGACTCATC"
@@ -55,6 +60,70 @@ def call(*arguments: object, stdin: bytes = b"") -> Result:
         code = run([str(argument) for argument in arguments])
     out, err = (to.getvalue().decode() for to in written)
     return Result(code, out, err)
+
+
+RUN_FILES = {"model.safetensors", "history.tsv", "metrics.json", "run.json"}
+CALIBRATION_FILES = RUN_FILES | {"trials.tsv", "trials.png", "trials"}
+
+
+class Run:
+    """A finished run."""
+
+    def __init__(self, folder: Path, done: Result) -> None:
+        self.folder, self.done = folder, done
+
+    def _read(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / name).read_text())
+        return found
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return self._read("run.json")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.record["options"]
+        return found
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return self._read("metrics.json")
+
+    @property
+    def model(self) -> bytes:
+        return (self.folder / "model.safetensors").read_bytes()
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        from safetensors.torch import load_file
+
+        return load_file(self.folder / "model.safetensors")
+
+    @property
+    def filters(self) -> np.ndarray[Any, Any]:
+        found: np.ndarray[Any, Any] = self.weights["filters"].numpy()
+        return found
+
+    @property
+    def history(self) -> list[dict[str, str]]:
+        with open(self.folder / "history.tsv") as file:
+            return list(csv.DictReader(file, delimiter="\t"))
+
+
+def run_anew(parent: Path, *words: object, **streams: Any) -> Run:
+    """Train or calibrate in a new folder; it is left with the files of such a run."""
+    folder = parent / f"run{sum(1 for path in parent.glob('run*'))}"
+    done = call(*words, "-o", folder, **streams)
+    assert done.code == 0, done.err
+    assert done.out == ""
+    assert {path.name for path in folder.iterdir()} == (CALIBRATION_FILES if words[0] == "calibrate" else RUN_FILES)
+    return Run(folder, done)
+
+
+@pytest.fixture(autouse=True)
+def quick_intervals() -> Iterator[None]:
+    with few_resamples():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +221,8 @@ def runs(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         "regions": [inputs.peaks, "--genome", inputs.genome, "--length", 61],
         "regression": [inputs.intensities, "--target-column", "a,b"],
     }
-    for name, arguments in of.items():
-        done = call("train", *arguments, "-o", folder / name, *SMALL)
-        assert done.code == 0, done.err
+    with few_resamples():
+        for name, arguments in of.items():
+            done = call("train", *arguments, "-o", folder / name, *SMALL)
+            assert done.code == 0, done.err
     return Runs(*(folder / name for name in of))

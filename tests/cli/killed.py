@@ -1,8 +1,7 @@
-"""`seqcnn` in processes of its own that are killed: started in milliseconds, as the libraries are loaded once."""
+"""`seqcnn` in processes of its own that are killed."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import time
@@ -11,7 +10,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-PRELOADED = ["seqcnn.cli.commands.train", "seqcnn.cli.prepared", "seqcnn.cli.resuming", "seqcnn.cli.run_folder"]
+from tests.cli.forked import put_streams, server
+
 DIED = 9
 
 
@@ -26,17 +26,13 @@ def start(words: Sequence[object], log: Path, *, die_at: int = 0) -> BaseProcess
     die_at : int
         It ends at once, with :data:`DIED`, before this file operation; 0 for never.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=_run, args=([str(word) for word in words], log, die_at))
+    process = server().Process(target=_run, args=([str(word) for word in words], log, die_at))
     process.start()
     return process
 
 
 def _run(words: list[str], log: Path, die_at: int) -> None:
-    handle = os.open(log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(handle, stream)
+    put_streams([os.devnull, str(log), str(log)])
     from seqcnn.cli.main import run
     from seqcnn.training import keeping
 

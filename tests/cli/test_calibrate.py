@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from safetensors.torch import load_file
 
 from seqcnn.cli import trials_table
 from seqcnn.cli.commands.calibrate import SEARCHED
 from seqcnn.report.trials import draw_trials
-from seqcnn.training import judging
 from seqcnn.training.search import SPACES
-from tests.cli.conftest import Inputs, Result, Shell
+from tests.cli.conftest import Inputs, Run, Shell, run_anew
 
-FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "run.json"}
 OPEN: list[object] = ["--trials", 4, "--trial-epochs", 2, "--epochs", 3, "--best", 2, "--threads", 1]
 """Options that make a calibration quick, and leave the shape to be searched."""
 SMALL: list[object] = [*OPEN, "--trial-filters", 3, "--n-filters", 4, "--kernel-size", 9]
@@ -30,19 +27,11 @@ SMALL: list[object] = [*OPEN, "--trial-filters", 3, "--n-filters", 4, "--kernel-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare intervals and the picture, which take longer than training here."""
-    monkeypatch.setattr(judging, "N_BOOTSTRAP", 3)
     monkeypatch.setattr(trials_table, "draw_trials", lambda trials, space, metric, path: path.write_text(metric))
 
 
-class Run:
-    """A finished run."""
-
-    def __init__(self, folder: Path, done: Result) -> None:
-        self.folder, self.done = folder, done
-
-    def read(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / name).read_text())
-        return found
+class Search(Run):
+    """A finished calibration."""
 
     @property
     def table(self) -> str:
@@ -52,34 +41,21 @@ class Run:
     def trials(self) -> list[dict[str, str]]:
         return list(csv.DictReader(self.table.splitlines(), delimiter="\t"))
 
-    @property
-    def model(self) -> bytes:
-        return (self.folder / "model.safetensors").read_bytes()
-
-    @property
-    def filters(self) -> np.ndarray[Any, Any]:
-        found: np.ndarray[Any, Any] = load_file(self.folder / "model.safetensors")["filters"].numpy()
-        return found
-
     def config(self, trial: int) -> dict[str, Any]:
         found: dict[str, Any] = yaml.safe_load((self.folder / "trials" / f"trial_{trial:02d}.yaml").read_text())
         return found
 
 
-Calibrate = Callable[..., Run]
+Calibrate = Callable[..., Search]
 
 
 @pytest.fixture
-def calibrate(shell: Shell, tmp_path: Path) -> Calibrate:
+def calibrate(tmp_path: Path) -> Calibrate:
     """Calibrate quickly, in a new folder."""
 
-    def call(*words: object, small: list[object] = SMALL) -> Run:
-        folder = tmp_path / f"run{sum(1 for path in tmp_path.glob('run*'))}"
-        done = shell("calibrate", *small, *words, "-o", folder)
-        assert done.code == 0, done.err
-        assert done.out == ""
-        assert {path.name for path in folder.iterdir()} == FILES
-        return Run(folder, done)
+    def call(*words: object, small: list[object] = SMALL) -> Search:
+        run = run_anew(tmp_path, "calibrate", *small, *words)
+        return Search(run.folder, run.done)
 
     return call
 
@@ -101,15 +77,15 @@ def test_what_a_run_leaves(calibrate: Calibrate, inputs: Inputs, monkeypatch: py
         assert 0 <= min(folds) <= max(folds) <= 1
     first = next(row for row in rows if row["trial"] == "1")  # the usual settings
     assert (first["learning_rate"], first["dropout"], first["filter_scale"]) == ("0.008", "0.1", "usual")
-    chosen = run.read("metrics.json")["calibration"]
+    chosen = run.metrics["calibration"]
     assert chosen["metric"] == "AUROC"
     shape = {row["trial"]: row["hidden"] for row in rows}
     alike = [row["trial"] for row in rows if shape[row["trial"]] == rows[0]["hidden"]]
     assert [str(each["trial"]) for each in chosen["best"]] == alike[:2]
     assert chosen["best"][0]["score"] == pytest.approx(means[0], abs=1e-6)
-    (test,) = run.read("metrics.json")["test"].values()
+    (test,) = run.metrics["test"].values()
     assert 0 <= test["auroc"]["value"] <= 1
-    record = run.read("run.json")
+    record = run.record
     assert record["command"] == "calibrate"
     assert record["calibration"] == chosen["best"]
     assert (record["lost_trials"], record["lost_networks"], record["epochs"]) == ([], [], 3)
@@ -134,7 +110,7 @@ def test_what_is_said(calibrate: Calibrate, inputs: Inputs) -> None:
     assert calibrate(inputs.table, "--quiet").done.err == ""
 
 
-def redo(run: Run, shell: Shell, trial: int, folder: Path, *data: object) -> list[float]:
+def redo(run: Search, shell: Shell, trial: int, folder: Path, *data: object) -> list[float]:
     """Return the scores of a trial done again alone."""
     config = run.folder / "trials" / f"trial_{trial:02d}.yaml"
     done = shell("train", *data, "--config", config, "-o", folder, "--threads", 1, "--quiet")
@@ -178,7 +154,7 @@ def test_a_trial_of_regions_done_again_elsewhere(
     words += ["--folds-by", "similarity", "--folds", 2, "--search", "dropout=0.1,0.2", "--no-resample"]
     done = shell("calibrate", *SMALL, *words, "-o", tmp_path / "run")
     assert done.code == 0, done.err
-    run = Run(tmp_path / "run", done)
+    run = Search(tmp_path / "run", done)
     assert run.config(1)["genome"] == str(inputs.genome)
     assert run.config(1)["test-chroms"] == ["3"]
     monkeypatch.chdir(tmp_path)
@@ -237,7 +213,7 @@ def test_options_that_change_the_trials(name: str, calibrate: Calibrate, inputs:
     own = 1 if name == "nesterov" else 2
     plain, changed = calibrate(inputs.table, *words[:-own]), calibrate(inputs.table, *words)
     assert plain.table != changed.table
-    assert plain.read("run.json")["options"][name] != changed.read("run.json")["options"][name]
+    assert plain.options[name] != changed.options[name]
 
 
 @pytest.mark.parametrize(
@@ -296,13 +272,13 @@ def test_the_published_procedure(calibrate: Calibrate, inputs: Inputs) -> None:
     words = ["--preset", "deepbind", "--epochs", 10, "--trial-epochs", 10, "--batch-size", 16, "--best", 1]
     run = calibrate(inputs.table, *words)
     assert {row["epochs"] for row in run.trials} <= {"2", "4", "6", "8", "10"}
-    assert run.read("run.json")["epochs"] == int(run.trials[0]["epochs"])
+    assert run.record["epochs"] == int(run.trials[0]["epochs"])
     assert len(run.filters) == 1
     with open(run.folder / "history.tsv") as file:
         history = list(csv.DictReader(file, delimiter="\t"))
     assert {row["member"] for row in history} == set("123456")
     steps = calibrate(inputs.table, "--preset", "deepbind", "--steps", 6, "--batch-size", 16, "--trial-epochs", 1)
-    assert steps.read("run.json")["epochs"] == 2
+    assert steps.record["epochs"] == 2
     one_cycle = calibrate(inputs.table, *words, "--schedule", "one-cycle")
     assert {row["epochs"] for row in one_cycle.trials} == {"10"}
 
@@ -333,7 +309,7 @@ def test_help_says_what_is_searched(shell: Shell) -> None:
 def test_numbers_and_several_targets(calibrate: Calibrate, inputs: Inputs) -> None:
     run = calibrate(inputs.intensities, "--target-column", "a,b")
     assert "best Pearson" in run.done.err
-    assert run.read("metrics.json")["calibration"]["metric"] == "Pearson"
+    assert run.metrics["calibration"]["metric"] == "Pearson"
     assert "mean Pearson" in (run.folder / "trials" / "trial_01.yaml").read_text()
 
 
@@ -344,7 +320,7 @@ def test_lost_trials(calibrate: Calibrate, inputs: Inputs) -> None:
     assert 0 < len(lost) < 6
     assert {row["learning_rate"] for row in run.trials if row["mean"] == "nan"} == {"1e+30"}
     assert [row["mean"] for row in run.trials][-len(lost) :] == ["nan"] * len(lost)
-    assert run.read("run.json")["lost_trials"] == lost
+    assert run.record["lost_trials"] == lost
     assert f"left the numbers on a fold, and so come last: trials {', '.join(map(str, lost))}" in run.done.err
 
 

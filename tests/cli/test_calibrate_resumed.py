@@ -16,15 +16,14 @@ from typing import Any
 import pytest
 
 from seqcnn.cli import trials_table
-from seqcnn.training import judging, keeping
+from seqcnn.training import keeping
 from seqcnn.training.fit import Fit
-from tests.cli.conftest import Inputs, Result, Shell
+from tests.cli.conftest import CALIBRATION_FILES, Inputs, Result, Shell
 
 WORDS: list[object] = ["--trials", 4, "--trial-epochs", 2, "--epochs", 3, "--trial-filters", 3, "--n-filters", 4]
 WORDS += ["--kernel-size", 9, "--best", 2, "--threads", 1, "--batch-size", 32, "--seed", 5]
 STEPS = 6 * 2 * 2 + 3 * 3
 """Of the fits, and of the final one."""
-FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "run.json"}
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +36,6 @@ def interrupts() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "N_BOOTSTRAP", 3)
     monkeypatch.setattr(trials_table, "draw_trials", lambda trials, space, metric, path: path.write_text(metric))
 
 
@@ -90,7 +88,7 @@ Run = Callable[..., Result]
 
 def left(folder: Path) -> dict[str, Any]:
     """Return what a run left that must be the same, byte for byte."""
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert {path.name for path in folder.iterdir()} == CALIBRATION_FILES
     with open(folder / "history.tsv") as file:
         history = [(row["epoch"], row["member"], row["training_loss"]) for row in csv.DictReader(file, delimiter="\t")]
     names = ["trials.tsv", "model.safetensors", "metrics.json", *(f"trials/trial_0{i}.yaml" for i in (1, 2, 3, 4))]

@@ -15,18 +15,15 @@ import pytest
 from safetensors.torch import load_file
 
 from seqcnn.cli import trials_table
-from seqcnn.training import judging
 from seqcnn.training.journal import Attempt, Journal
-from tests.cli.conftest import Inputs, Result, Shell
+from tests.cli.conftest import CALIBRATION_FILES, Inputs, Result, Shell
 
 WORDS: list[object] = ["--trials", 5, "--trial-epochs", 2, "--epochs", 3, "--trial-filters", 3, "--n-filters", 4]
 WORDS += ["--kernel-size", 9, "--best", 2, "--threads", 1, "--batch-size", 32, "--folds", 2]
-FILES = {"trials.tsv", "trials.png", "trials", "model.safetensors", "history.tsv", "metrics.json", "run.json"}
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "N_BOOTSTRAP", 3)
     monkeypatch.setattr(trials_table, "draw_trials", lambda trials, space, metric, path: path.write_text(metric))
 
 
@@ -37,7 +34,7 @@ def table(folder: Path) -> dict[str, dict[str, str]]:
 
 def check_same(folder: Path, other: Path) -> None:
     """Check that two calibrations have come to the same: scores within 1e-4, and a model of the same kind."""
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert {path.name for path in folder.iterdir()} == CALIBRATION_FILES
     one, two = table(folder), table(other)
     assert one.keys() == two.keys()
     for trial, row in one.items():

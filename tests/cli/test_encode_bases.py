@@ -11,6 +11,7 @@ from seqcnn.models.modelfile import load
 from seqcnn.training import judging
 from tests.cli.conftest import Inputs, Shell
 
+
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "N_BOOTSTRAP", 50)

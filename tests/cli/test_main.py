@@ -6,21 +6,25 @@ import importlib
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import IO
 
 import click
 import pytest
 
 from seqcnn.cli.main import ORDER
+from seqcnn.errors import InputError
 from seqcnn.version import __version__
 from tests.cli.conftest import SMALL, Inputs, Runs, Shell, draw, fasta
+from tests.cli.forked import finish, start
 
 SEQCNN = [sys.executable, "-m", "seqcnn"]
 
@@ -44,7 +48,7 @@ def test_without_a_command_help_goes_to_stderr(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("name", list(commands()))
-@pytest.mark.parametrize("columns", [80, 110, 200])
+@pytest.mark.parametrize("columns", [80, 120])
 def test_help_fits_the_terminal(name: str, columns: int, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     done = shell(name, "--help")
@@ -54,6 +58,7 @@ def test_help_fits_the_terminal(name: str, columns: int, shell: Shell, monkeypat
     assert widest <= min(columns, 110) - 2
     assert columns == 80 or widest > 80 or name == "info"
     assert "(default" not in options
+    assert not re.search(r"^ *\S+-\n", done.out, re.MULTILINE)  # no word is cut
 
 
 @pytest.mark.parametrize("name", list(commands()))
@@ -63,6 +68,56 @@ def test_each_option_is_explained(name: str) -> None:
             assert parameter.help, parameter.name
             assert parameter.help.endswith((".", "standard output")), parameter.help
             assert parameter.help[0].isupper() or parameter.name in ("negatives", "device"), parameter.help
+            assert len(parameter.help.split()) > 2, parameter.help
+
+
+UNITS = {
+    **{"BP": "bases", "MM": "millimetres", "BITS": "bits", "SECONDS": "seconds", "STEP": "the number of a step"},
+    **{"N": "how many", "K": "how many", "M": "how many", "R": "so many for each", "X": "times, or to the power of"},
+    **{
+        "F": "a share",
+        "P": "a share",
+        "B": "a share",
+        "Q": "a q-value",
+        "RATE": "a rate",
+        "SD": "a standard deviation",
+    },
+}
+"""What the words for numbers in help mean."""
+
+
+def leaves() -> dict[str, click.Command]:
+    """Return the commands that do something: those of a group in its place."""
+    found = {}
+    for name, command in commands().items():
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found |= {f"{name} {each}": one for each, one in inner.items()} or {name: command}
+    return found
+
+
+@pytest.mark.parametrize("name", list(leaves()))
+def test_each_option_has_a_default_and_a_unit(name: str) -> None:
+    command = leaves()[name]
+    context = click.Context(command)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.is_flag:
+            said = parameter.get_help_extra(context)
+            assert "default" in said or "required" in said, parameter.name
+            if isinstance(parameter.type, (click.types.IntParamType, click.types.FloatParamType)):
+                assert parameter.metavar in UNITS, f"{parameter.name}: {parameter.metavar} is no unit"
+
+
+@pytest.mark.parametrize("name", ["", *dict.fromkeys([*commands(), *leaves()])])
+def test_each_help_has_examples_that_can_be_run(name: str, shell: Shell) -> None:
+    """As far as the words go: the files are not there."""
+    shown = shell(*name.split(), "--help").out.partition("\n  Examples:\n")[2].split("\n\n")[0]
+    examples = [part.strip() for line in shown.splitlines() for part in line.split(" | ")]
+    ours = [shlex.split(part.partition(" > ")[0])[1:] for part in examples if part.startswith("seqcnn ")]
+    assert ours
+    for words in ours:
+        called = next(each for each in leaves() if words[: len(each.split())] == each.split())
+        with suppress(InputError):
+            leaves()[called].make_context(called, words[len(called.split()) :])
 
 
 def read_tests(name: str) -> str:
@@ -142,124 +197,97 @@ def test_lack_of_memory_is_one_line(inputs: Inputs, runs: Runs, shell: Shell, mo
 
 
 def test_results_and_messages_are_apart_and_exit_codes_real(inputs: Inputs, runs: Runs, tmp_path: Path) -> None:
+    """Here as it is called in a shell; the others are forked from a process with the libraries."""
     predict = [*SEQCNN, "predict", str(runs.dna), str(inputs.positives), "-v"]
     done = subprocess.run(predict, capture_output=True, text=True, check=True)
     assert [len(line.split("\t")) for line in done.stdout.splitlines()] == [3] * 41
     assert "device cpu" in done.stderr
     assert "\x1b" not in done.stderr
     assert "\r" not in done.stderr
-    missing = [*SEQCNN, "encode", "missing.fa", "-o", str(tmp_path / "x.h5")]
-    done = subprocess.run(missing, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "seqcnn: error: missing.fa: there is no such file\n"
+    said = "seqcnn: error: missing.fa: there is no such file\n"
+    assert finish(["encode", "missing.fa", "-o", tmp_path / "x.h5"], tmp_path) == (1, "", said)
 
 
 def test_a_closed_pipe_is_silent(runs: Runs, tmp_path: Path) -> None:
     many = fasta(tmp_path / "many.fa", draw(200, 20) * 100)
-    with subprocess.Popen(
-        [*SEQCNN, "predict", str(runs.dna), str(many)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == "name\tscore\tprobability\n"
-        process.stdout.close()
-        said = process.stderr.read()
-        assert process.wait(30) == 141
-    assert said == ""
+    os.mkfifo(tmp_path / "pipe")
+    process = start(["predict", runs.dna, many], stdout=tmp_path / "pipe", stderr=tmp_path / "stderr")
+    with open(tmp_path / "pipe") as pipe:
+        assert pipe.readline() == "name\tscore\tprobability\n"
+    process.join(30)
+    assert (process.exitcode, (tmp_path / "stderr").read_text()) == (141, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_full_standard_output_is_one_line(inputs: Inputs, runs: Runs) -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [*SEQCNN, "predict", str(runs.dna), str(inputs.positives)],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 1
-    assert done.stderr.startswith("seqcnn: error: output: no space left")
-    assert done.stderr.count("\n") == 1
+def test_full_standard_output_is_one_line(inputs: Inputs, runs: Runs, tmp_path: Path) -> None:
+    code, _, said = finish(["predict", runs.dna, inputs.positives], tmp_path, stdout="/dev/full")
+    assert code == 1
+    assert said.startswith("seqcnn: error: output: no space left")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_leaves_nothing_but_a_checkpoint(
-    sent: signal.Signals, code: int, inputs: Inputs, tmp_path: Path
+    sent: signal.Signals, code: int, inputs: Inputs, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    temporary = tmp_path / "tmp"
+    log, temporary = tmp_path_factory.mktemp("streams") / "stderr", tmp_path / "tmp"
     temporary.mkdir()
-    words = ["train", str(inputs.positives), "-o", str(tmp_path / "run"), *SMALL, "--epochs", "100000"]
-    with subprocess.Popen(
-        [*SEQCNN, *words],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"TMPDIR": str(temporary)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs are born deaf to it
-    ) as process:
-        assert process.stderr is not None
-        while "epoch " not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(sent)
-        said = process.stderr.read().splitlines()
-        assert process.wait(30) == code
-    said = [line for line in said if not line.startswith("epoch ")]
-    assert len(said) == 1
-    assert said[0].startswith("seqcnn: interrupted ")
-    assert said[0].endswith("; the same command with --resume goes on from there")
+    words = ["train", inputs.positives, "-o", tmp_path / "run", *SMALL, "--epochs", "100000"]
+    process = start(words, stdout=os.devnull, stderr=log, temporary=temporary)
+    wait_until(lambda: log.exists() and "epoch " in log.read_text(), process)
+    os.kill(process.pid or 0, sent)
+    process.join(30)
+    assert process.exitcode == code
+    lines = log.read_text().splitlines()
+    assert [line for line in lines if not line.startswith(("device ", "no negatives ", "epoch "))] == lines[-1:]
+    assert lines[-1].startswith("seqcnn: interrupted ")
+    assert lines[-1].endswith("; the same command with --resume goes on from there")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["checkpoint.safetensors"]
 
 
+def wait_until(there: Callable[[], bool], process: BaseProcess) -> None:
+    while not there():
+        assert process.is_alive()
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_leaves_nothing_half_written(sent: signal.Signals, code: int, runs: Runs, tmp_path: Path) -> None:
+def test_an_interrupt_leaves_nothing_half_written(
+    sent: signal.Signals, code: int, runs: Runs, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """While it writes the scores of an input without end."""
-    with subprocess.Popen(
-        [*SEQCNN, "predict", str(runs.dna), "-", "-o", str(tmp_path / "x.tsv")],
-        bufsize=0,
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs are born deaf to it
-    ) as process:
-        assert process.stdin is not None
-        assert process.stderr is not None
-        feeder = threading.Thread(target=feed, args=(process.stdin,))
-        feeder.start()
-        while not list(tmp_path.iterdir()):
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(sent)
-        assert process.wait(30) == code
-        said = process.stderr.read()
-        feeder.join()
-    assert said == (b"seqcnn: interrupted\n" if sent == signal.SIGINT else b"")
+    streams = tmp_path_factory.mktemp("streams")
+    os.mkfifo(streams / "stdin")
+    words = ["predict", runs.dna, "-", "-o", tmp_path / "x.tsv"]
+    process = start(words, stdin=streams / "stdin", stdout=os.devnull, stderr=streams / "stderr")
+    feeder = threading.Thread(target=feed, args=(streams / "stdin",))
+    feeder.start()
+    wait_until(lambda: bool(list(tmp_path.iterdir())), process)
+    os.kill(process.pid or 0, sent)
+    process.join(30)
+    feeder.join()
+    assert process.exitcode == code
+    assert (streams / "stderr").read_text() == ("seqcnn: interrupted\n" if sent == signal.SIGINT else "")
     assert list(tmp_path.iterdir()) == []
 
 
-def feed(stdin: IO[bytes]) -> None:
+def feed(path: Path) -> None:
     """Write sequences until nobody reads them."""
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError), open(path, "wb", buffering=0) as stdin:
         while True:
             stdin.write(b">s\nACGTACGTACGTACGT\n" * 10_000)
 
 
 def test_progress_is_shown_on_a_terminal(inputs: Inputs, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    words = ["train", str(inputs.positives), *SMALL, "--epochs", "30"]
-    process = subprocess.Popen([*SEQCNN, *words, "-o", str(tmp_path / "a")], stderr=theirs, stdout=subprocess.PIPE)
-    os.close(theirs)
+    words = ["train", inputs.positives, *SMALL, "--epochs", "30", "-o", tmp_path / "a"]
+    process = start(words, stdout=tmp_path / "stdout", stderr=os.ttyname(theirs))
     shown = b""
-    with suppress(OSError):  # said once the other side has closed the terminal
-        while read := os.read(ours, 65536):
-            shown += read
-    out, _ = process.communicate(timeout=30)
+    while b"wrote " not in shown:
+        shown += os.read(ours, 65536)
+    process.join(30)
+    os.close(theirs)
     os.close(ours)
-    assert (process.returncode, out) == (0, b"")
+    assert (process.exitcode, (tmp_path / "stdout").read_bytes()) == (0, b"")
     assert re.search(rb"epoch \d+/30, loss 0", shown)
     assert b"\x1b[" in shown
-
-
-def test_the_shell_can_complete_words() -> None:
-    asked = {"_SEQCNN_COMPLETE": "bash_complete", "COMP_WORDS": "seqcnn tra", "COMP_CWORD": "1"}
-    program = Path(sys.executable).with_name("seqcnn")
-    done = subprocess.run([program], env=os.environ | asked, capture_output=True, text=True, check=False)
-    assert "train" in done.stdout

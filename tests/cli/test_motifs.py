@@ -203,13 +203,24 @@ def test_negatives(shell: Shell, trained: Path, data: dict[str, Path], tmp_path:
 
 
 def test_pictures(shell: Shell, trained: Path, data: dict[str, Path], tmp_path: Path) -> None:
-    """As many motifs, and in such formats, as is said."""
+    """As many motifs, and in such formats, as is said; those of an earlier run go, what is not of seqcnn stays."""
     out = tmp_path / "o"
-    words = ["--logos", "svg", "--n-logos", 1, "--motif-format", "meme", "-o", out, "-q"]
+    former = [
+        "logos/filter_1.png",
+        "logos/filter_1_rc.svg",
+        "motifs.jaspar",
+        "matches.tsv",
+        "logos/notes.txt",
+        "my.png",
+    ]
+    (out / "logos").mkdir(parents=True)
+    for name in former:
+        (out / name).write_text("former")
+    words = ["--logos", "svg", "--n-logos", 1, "--motif-format", "meme", "-o", out, "-q", "--force"]
     done = shell("motifs", trained, data["plain.fa"], *words)
     assert (done.code, done.err) == (0, "")
-    assert {p.name for p in (out / "logos").iterdir()} == {"filter_0.svg", "filter_0_rc.svg", "sheet.svg"}
-    assert not (out / "motifs.jaspar").exists()
+    assert {p.name for p in (out / "logos").iterdir()} == {"filter_0.svg", "filter_0_rc.svg", "sheet.svg", "notes.txt"}
+    assert {name for name in former if (out / name).exists()} == {"logos/notes.txt", "a.png"}
 
 
 def test_several_targets(shell: Shell, data: dict[str, Path], tmp_path: Path) -> None:

@@ -349,11 +349,16 @@ def test_an_output_that_exists_is_kept(runs: Runs, inputs: Inputs, shell: Shell,
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine").write_text("mine")
+    (out / "maps").mkdir()
+    former = [out / "maps" / "0001_former.svg", out / "mutations.npz"]
+    for path in former:
+        path.write_text("former")
     refused = shell("mutate", runs.dna, inputs.positives, "-o", out, *QUICK)
     assert refused.code == 1
     assert "use --force" in refused.err
     assert shell("mutate", runs.dna, inputs.positives, "-o", out, "--force", *QUICK).code == 0
     assert (out / "mine").read_text() == "mine"
+    assert not any(path.exists() for path in former)
 
 
 def test_from_python(runs: Runs) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import shutil
@@ -12,58 +11,19 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from seqcnn.training.presets import PRESETS
-from tests.cli.conftest import PARTS, SMALL, Inputs, Result, Shell
-
-FILES = {"model.safetensors", "history.tsv", "metrics.json", "run.json"}
-
-
-class Run:
-    """A finished run."""
-
-    def __init__(self, folder: Path, done: Result) -> None:
-        self.folder, self.done = folder, done
-
-    @property
-    def model(self) -> bytes:
-        return (self.folder / "model.safetensors").read_bytes()
-
-    @property
-    def weights(self) -> dict[str, torch.Tensor]:
-        return load_file(self.folder / "model.safetensors")
-
-    @property
-    def record(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "run.json").read_text())
-        return found
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text())
-        return found
-
-    @property
-    def history(self) -> list[dict[str, str]]:
-        with open(self.folder / "history.tsv") as file:
-            return list(csv.DictReader(file, delimiter="\t"))
-
+from tests.cli.conftest import PARTS, RUN_FILES, SMALL, Inputs, Run, Shell, run_anew
 
 Train = Callable[..., Run]
 
 
 @pytest.fixture
-def train(shell: Shell, tmp_path: Path) -> Train:
+def train(tmp_path: Path) -> Train:
     """Train a small model in a new folder."""
 
     def call(*words: object, **streams: Any) -> Run:
-        folder = tmp_path / f"run{sum(1 for path in tmp_path.glob('run*'))}"
-        done = shell("train", *SMALL, "--epochs", 1, *words, "-o", folder, **streams)
-        assert done.code == 0, done.err
-        assert done.out == ""
-        assert {path.name for path in folder.iterdir()} == FILES
-        return Run(folder, done)
+        return run_anew(tmp_path, "train", *SMALL, "--epochs", 1, *words, **streams)
 
     return call
 
@@ -186,7 +146,7 @@ def test_each_option_matters(name: str, train: Train, inputs: Inputs) -> None:
     plain, changed = train(inputs.table), train(inputs.table, *CHANGES[name])
     assert not same(plain, changed)
     option = name.replace("-", "_")
-    assert plain.record["options"][option] != changed.record["options"][option]
+    assert plain.options[option] != changed.options[option]
 
 
 @pytest.mark.parametrize(
@@ -330,7 +290,7 @@ def test_force(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
     assert shell(*words, "--seed", 4, "--force").code == 0
     assert (tmp_path / "run" / "model.safetensors").read_bytes() != before
-    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+    assert {path.name for path in (tmp_path / "run").iterdir()} == RUN_FILES
 
 
 def test_an_empty_folder_may_be_written_to(train: Train, inputs: Inputs, shell: Shell, tmp_path: Path) -> None:

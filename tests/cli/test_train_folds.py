@@ -3,67 +3,30 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.torch import load_file
 
-from seqcnn.training import judging
-from tests.cli.conftest import SMALL, Inputs, Result, Shell
-
-FILES = {"model.safetensors", "history.tsv", "metrics.json", "run.json"}
-
-
-@pytest.fixture(autouse=True)
-def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "N_BOOTSTRAP", 3)
-
-
-class Run:
-    """A finished run."""
-
-    def __init__(self, folder: Path, done: Result) -> None:
-        self.folder, self.done = folder, done
-
-    def read(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / name).read_text())
-        return found
-
-    @property
-    def filters(self) -> np.ndarray[Any, Any]:
-        found: np.ndarray[Any, Any] = load_file(self.folder / "model.safetensors")["filters"].numpy()
-        return found
-
-    @property
-    def options(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.read("run.json")["options"]
-        return found
-
+from tests.cli.conftest import SMALL, Inputs, Run, Shell, run_anew
 
 Train = Callable[..., Run]
 
 
 @pytest.fixture
-def train(shell: Shell, tmp_path: Path) -> Train:
+def train(tmp_path: Path) -> Train:
     """Train in a new folder."""
 
     def call(*words: object, small: list[str] = SMALL) -> Run:
-        folder = tmp_path / f"run{sum(1 for path in tmp_path.glob('run*'))}"
-        done = shell("train", *small, *words, "-o", folder)
-        assert done.code == 0, done.err
-        assert {path.name for path in folder.iterdir()} == FILES
-        return Run(folder, done)
+        return run_anew(tmp_path, "train", *small, *words)
 
     return call
 
 
 def test_cross_validation(train: Train, shell: Shell, inputs: Inputs) -> None:
     run = train(inputs.table, "--target-column", "bound", "--folds", 4, "--members", 2, "--test-fraction", 0.1)
-    metrics = run.read("metrics.json")
+    metrics = run.metrics
     folds = [fold["bound"]["auroc"]["value"] for fold in metrics["folds"]]
     assert len(folds) == 4
     assert sum(fold["bound"]["n"] for fold in metrics["folds"]) == 72
@@ -78,7 +41,7 @@ def test_cross_validation(train: Train, shell: Shell, inputs: Inputs) -> None:
     assert [(row["fold"], row["epoch"], row["member"]) for row in history] == [
         (fold, epoch, member) for fold in "1234" for epoch in "12" for member in "12"
     ]
-    record = run.read("run.json")
+    record = run.record
     assert record["folds_by"] == "similarity"
     assert len(record["best_epoch"]) == 4
     lines = run.done.err.splitlines()
@@ -96,14 +59,14 @@ def test_the_fraction_that_validates(train: Train, inputs: Inputs) -> None:
     """Is one of the folds that train; without it the last epoch counts."""
     words = [inputs.table, "--target-column", "bound", "--folds", 2, "--epochs", 4]
     usual, none = train(*words), train(*words, "--valid-fraction", 0)
-    assert none.read("run.json")["best_epoch"] == [[4], [4]]
+    assert none.record["best_epoch"] == [[4], [4]]
     assert not np.allclose(usual.filters, none.filters)
 
 
 @pytest.mark.parametrize("change", [["--folds", 3], ["--seed", 3], ["--folds-by", "chromosome"]])
 def test_options_that_change_folds(change: list[object], train: Train, inputs: Inputs) -> None:
     words = [inputs.peaks, "--genome", inputs.genome, "--length", 41, "--negatives", "flank", "--folds", 2]
-    one, other = (train(*words, *more).read("metrics.json")["folds"] for more in ([], change))
+    one, other = (train(*words, *more).metrics["folds"] for more in ([], change))
     assert one != other
 
 
@@ -111,7 +74,7 @@ def test_folds_by_chromosome(train: Train, inputs: Inputs) -> None:
     words = [inputs.peaks, "--genome", inputs.genome, "--length", 41, "--negatives", "flank"]
     run = train(*words, "--folds", 3, "--folds-by", "chromosome")
     assert "3 folds by chromosome" in run.done.err
-    assert [fold["target"]["n"] for fold in run.read("metrics.json")["folds"]] == [20, 20, 20]
+    assert [fold["target"]["n"] for fold in run.metrics["folds"]] == [20, 20, 20]
 
 
 def test_errors_of_folds(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:

@@ -102,7 +102,9 @@ def genome(tmp_path: Path) -> str:
 
 def peaks(folder: Path, name: str = "peaks.bed", shift: int = 0) -> str:
     path = folder / name
-    path.write_text("".join(f"chr{1 + i % 2}\t{a}\t{a + 12}\tp\t0\t{'+-'[i % 2]}\n" for i, a in enumerate(STARTS + shift)))
+    path.write_text(
+        "".join(f"chr{1 + i % 2}\t{a}\t{a + 12}\tp\t0\t{'+-'[i % 2]}\n" for i, a in enumerate(STARTS + shift))
+    )
     return str(path)
 
 

@@ -22,7 +22,7 @@ def content(row: np.ndarray) -> tuple[int, tuple[tuple[tuple[int, int], int], ..
     return int(row[0]), tuple(sorted(Counter(pairwise(row.tolist())).items()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(ROWS, st.booleans(), st.sampled_from([1, 7, 1 << 16]))
 def test_same_content_same_number(rows: list[np.ndarray], both_strands: bool, at_once: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

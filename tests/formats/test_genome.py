@@ -52,7 +52,7 @@ def intervals(draw):
     return chrom, start, draw(st.integers(start + 1, size)), draw(st.sampled_from("+-."))
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(intervals(), min_size=1, max_size=30))
 def test_any_intervals_are_those_of_pyfaidx(small, wanted):
     path, _ = small

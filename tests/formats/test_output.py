@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqcnn.errors import OutputError
-from seqcnn.formats.output import atomic_path, remove_unfinished, sync
+from seqcnn.formats.output import atomic_path, remove_former, remove_unfinished, sync
 
 
 def test_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +48,15 @@ def test_sync_where_a_file_system_has_none(tmp_path: Path, monkeypatch: pytest.M
 def test_sync_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="missing: cannot write"):
         sync(tmp_path / "missing")
+
+
+def test_what_an_earlier_run_left(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.svg", "notes.txt"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "folder.png").mkdir()
+    remove_former(tmp_path, ["*.png", "*.pdf"], [tmp_path / "a.png", "other.png"])
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "c.svg", "notes.txt", "folder.png"}
+    remove_former(tmp_path / "missing", ["*"], [])
 
 
 def test_what_a_killed_process_has_begun(tmp_path: Path) -> None:

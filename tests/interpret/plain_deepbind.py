@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
@@ -27,15 +25,6 @@ SHAPES: list[dict[str, Any]] = [
     {"kernel_size": 1, "n_filters": 3, "pooling": "max-average"},
 ]
 """Settings that between them have every part of the shape."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other are slow on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def make(settings: dict[str, Any], seed: int = 0) -> deepbind.Model:

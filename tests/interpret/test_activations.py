@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from seqcnn.interpret import activations
 from seqcnn.interpret.activations import Activations
-from seqcnn.models.network import Detectors
+from seqcnn.models.detectors import Detectors
 from seqcnn.sequence.alphabet import N_CODE, one_hot
 from tests.interpret.small_networks import network, sequences
 

@@ -19,9 +19,7 @@ from seqcnn.models.architectures import deepbind
 from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import one_hot
 from seqcnn.sequence.ragged import from_rows
-from tests.interpret.plain_deepbind import SHAPES, make, one_thread, random_sequences, score
-
-__all__ = ["one_thread"]
+from tests.interpret.plain_deepbind import SHAPES, make, random_sequences, score
 
 SEQUENCES = random_sequences(np.random.default_rng(1), [40, 25, 40, 0, 61])
 

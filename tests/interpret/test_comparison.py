@@ -53,7 +53,7 @@ def test_column_scores_by_definition(score: str) -> None:
     np.testing.assert_allclose(column_scores(query, targets, score), expected, atol=1e-14)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(TABLES, min_size=1, max_size=5), TABLES, st.sampled_from(COLUMN_SCORES), st.sampled_from(["dna", "rna"])
 )

@@ -22,10 +22,7 @@ from seqcnn.interpret.seqlets import Seqlets
 from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import N_CODE, reverse_complement
 from seqcnn.sequence.ragged import Ragged, from_rows
-from tests.interpret.plain_deepbind import one_thread
 from tests.interpret.planted import CONSENSUS, network_of, plant, ppm
-
-__all__ = ["one_thread"]
 
 OPTIONS = ContributionOptions(clusters=ClusterOptions(core=15))
 

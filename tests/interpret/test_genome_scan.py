@@ -24,14 +24,6 @@ from tests.models.test_deepbind import make, random_rows
 from tests.models.test_published import SHAPES, draw
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def text_of() -> dict[str, str]:
     """Return a small genome: N inside and at an end, lower case, a sequence shorter than all windows."""
     rows = [decode(row) for row in random_rows(5, [1500, 3, 700])]

@@ -22,7 +22,7 @@ def choose_plainly(start: np.ndarray, score: np.ndarray, length: int) -> set[int
     return chosen
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=60, unique=True), st.integers(1, 40), st.randoms())
 def test_greedy(starts: list[int], length: int, rng: object) -> None:
     start = np.sort(np.array(starts))

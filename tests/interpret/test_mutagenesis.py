@@ -23,9 +23,7 @@ from seqcnn.models.architectures import collection, deepbind
 from seqcnn.models.predict import member_scores, predict
 from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.ragged import Ragged, from_rows
-from tests.interpret.plain_deepbind import SHAPES, make, one_thread, random_sequences, score, score_each
-
-__all__ = ["one_thread"]
+from tests.interpret.plain_deepbind import SHAPES, make, random_sequences, score, score_each
 
 CLOSE = 1e-5
 """Largest difference, relative to the scale of the scores."""

@@ -14,9 +14,7 @@ from seqcnn.interpret.seqlets import Profiles, Seqlets, above_shuffled, find, pr
 from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import reverse_complement
 from seqcnn.sequence.ragged import Ragged, from_rows
-from tests.interpret.plain_deepbind import make, one_thread, random_sequences
-
-__all__ = ["one_thread"]
+from tests.interpret.plain_deepbind import make, random_sequences
 
 
 def with_contributions(rows: list[list[float]]) -> Profiles:
@@ -103,7 +101,7 @@ def best_windows(values: list[float], core: int) -> list[tuple[int, float]]:
 VALUES = st.lists(st.lists(st.integers(-8, 8).map(float), min_size=1, max_size=30), min_size=1, max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(VALUES, st.integers(1, 12), st.sampled_from([1, -1]))
 def test_seqlets_are_the_best_windows_that_do_not_overlap(rows: list[list[float]], core: int, sign: int) -> None:
     found = find(with_contributions(rows), core, sign)

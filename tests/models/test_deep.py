@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,14 +37,6 @@ WAYS: list[dict[str, Any]] = [
     {"strands": "best", "activation": "leaky-relu", "hidden": 0, "initialisation": "lecun"},
 ]
 """Every value of the options that architectures share, at least once."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def make(name: str, n_members: int = 2, *, seeds: list[int] | None = None, **options: Any) -> Network:

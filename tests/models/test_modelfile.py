@@ -103,7 +103,7 @@ def test_every_truncation_is_refused(path: Path) -> None:
         assert "is not a seqcnn model, or is truncated" in refusal(path)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.booleans())
 def test_random_bytes(tmp_path: Path, content: bytes, with_length: bool) -> None:
     file = tmp_path / "random.safetensors"
@@ -111,7 +111,7 @@ def test_random_bytes(tmp_path: Path, content: bytes, with_length: bool) -> None
     refusal(file)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_changed_header_is_read_or_refused(path: Path, data: st.DataObject) -> None:
     whole = bytearray(path.read_bytes())

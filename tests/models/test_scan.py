@@ -303,7 +303,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 3)).flatmap(
         lambda shape: arrays(np.float32, shape, elements=NUMBERS)

@@ -1,15 +1,11 @@
-"""One thread for every test: the arrays are small, and threads that wait for each other are slow on a busy machine.
-
-And simulated examples, with the shortest way to train on them.
-"""
+"""Simulated examples, with the shortest way to train on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import ArrayLike, NDArray
 
@@ -20,15 +16,6 @@ from seqcnn.sequence.ragged import from_rows, from_text
 from seqcnn.training.options import TrainOptions
 from seqcnn.training.presets import PRESETS
 from seqcnn.training.train import Trained, train
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
 
 MOTIF = np.array([3, 2, 0, 1, 3, 1, 0, 3, 1], dtype=np.uint8)  # TGACTCATC
 

@@ -35,7 +35,7 @@ def simulate(n: int, levels: int, seed: int) -> tuple[NDArray[np.float32], NDArr
     return truth, (rng.integers(0, levels, n) / levels - 0.5 + truth * rng.integers(0, 2)).astype(np.float32)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(cases)
 def test_weighted_areas(case: tuple[int, int, int]) -> None:
     truth, scores = simulate(*case)

@@ -191,7 +191,7 @@ def test_binary_loss_is_the_librarys() -> None:
     )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(TASKS),
     st.integers(1, 5),

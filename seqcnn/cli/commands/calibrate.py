@@ -66,7 +66,7 @@ and run.json."""
     "--trial-filters",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Motif detectors of a trial.",
+    help="Number of motif detectors of a trial.",
     show_default="--n-filters if said, else 16",
 )
 @options.option(
@@ -106,7 +106,7 @@ and run.json."""
     "--lost-after",
     type=click.FloatRange(min=0, min_open=True),
     default=120.0,
-    metavar="S",
+    metavar="SECONDS",
     help="Seconds without a sign of life after which another process's trials are done again (--study).",
 )
 @options.reading()

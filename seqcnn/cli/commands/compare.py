@@ -53,7 +53,13 @@ Examples:
     metavar="Q",
     help="Write matches with at most this q-value.",
 )
-@options.option("--top", type=click.IntRange(min=1), metavar="N", help="Write at most so many matches of a query.")
+@options.option(
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Write at most so many matches of a query.",
+    show_default="all",
+)
 @options.option(
     "--alphabet",
     type=click.Choice(["dna", "rna"]),

@@ -21,7 +21,7 @@ Examples:
     "--to",
     "kind",
     type=click.Choice(["onnx", "torch"]),
-    help="Format.",
+    help="Format to write.",
     show_default="by the output's name: .onnx, .pt",
 )
 @options.option(

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from seqcnn.formats.deepbind_parameters import Entry
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  seqcnn import deepbind params/D00328.003.txt -o ctcf.safetensors
+  seqcnn import deepbind db/ --protein CTCF,SP1 -o chosen.safetensors"""
+)
 def command() -> None:
     """Bring models of other programs in; every other command then works on them."""
 

@@ -25,7 +25,7 @@ Examples:
   seqcnn info run/ --json"""
 )
 @click.argument("file")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, for other programs.")
 def command(file: str, as_json: bool) -> None:
     """Say what FILE (an encoded dataset, a model file or a run folder) holds."""
     import json

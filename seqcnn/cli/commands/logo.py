@@ -45,7 +45,7 @@ Examples:
     "--width",
     type=click.FloatRange(min=25, max=1000),
     metavar="MM",
-    help="Width of the picture of a motif.",
+    help="Width of the picture of a motif, in mm.",
     show_default="5 mm a position, and the axis",
 )
 @options.option(
@@ -53,7 +53,7 @@ Examples:
     type=click.FloatRange(min=18, max=500),
     default=30.0,
     metavar="MM",
-    help="Height of the picture of a motif.",
+    help="Height of the picture of a motif, in mm.",
 )
 @options.option("--dpi", type=click.IntRange(30, 1200), default=300, metavar="N", help="Dots per inch of PNG.")
 @options.option("--alphabet", type=click.Choice(["dna", "rna"]), help="Write T or U.", show_default="as the files say")

@@ -73,7 +73,13 @@ Examples:
     "--min-sites", type=click.IntRange(min=1), default=10, metavar="N", help="Fewer sites make no motif: it is weak."
 )
 @options.option("--merge", is_flag=True, help="Make one motif of those that are alike, shifted or on the other strand.")
-@options.option("--top", type=click.IntRange(min=1), metavar="N", help="Keep the N motifs with the largest effects.")
+@options.option(
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Keep the N motifs with the largest effects.",
+    show_default="all",
+)
 @options.option("--database", multiple=True, metavar="FILE", help="Known motifs to compare with; may be given again.")
 @options.option(
     "--q-value",

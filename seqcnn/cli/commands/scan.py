@@ -37,25 +37,27 @@ Examples:
     "--to",
     "kind",
     type=click.Choice(["bigwig", "bedgraph", "bed"]),
-    help="Scores (bigwig, bedgraph), or hits (bed).",
+    help="What to write: scores (bigwig, bedgraph), or hits (bed).",
     show_default="by the output's name",
 )
 @options.option(
     "--length",
     type=click.IntRange(min=1),
     metavar="BP",
-    help="Length of the windows, for models that score sequences whole.",
+    help="Length of the windows in bp, for models that score sequences whole.",
     show_default="as in training",
 )
 @options.rule("Score windows of --length whole, or windows of the detectors' length.")
 @options.option("--targets", metavar="NAME,...", callback=options.csv, help="Targets to scan for.", show_default="all")
-@options.option("--step", type=click.IntRange(min=1), default=1, metavar="BP", help="From one window to the next.")
+@options.option(
+    "--step", type=click.IntRange(min=1), default=1, metavar="BP", help="Distance from one window to the next, in bp."
+)
 @options.option(
     "--per-base",
     is_flag=True,
     help="Score every base by itself, with models that do (unet): a track of the probability that it is bound.",
 )
-@options.option("--chroms", metavar="CHROM,...", callback=options.csv, help="Chromosomes.", show_default="all")
+@options.option("--chroms", metavar="CHROM,...", callback=options.csv, help="Chromosomes to scan.", show_default="all")
 @options.option("--soft-mask", is_flag=True, help="Read lower case as N.")
 @options.option(
     "--shard", metavar="I/N", callback=options.shard, help="Scan the I-th of N equal parts.", show_default="all of it"

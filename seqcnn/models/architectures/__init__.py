@@ -1,7 +1,8 @@
 """One architecture a file, found by the file's name; each defines `Settings` and `Model`.
 
 What a file may say besides: in its first line, after a colon, its shape; ``LINEAGE``; and ``TRAINING``, the training
-options that are good for it. See :mod:`seqcnn.models.catalogue` for what is read of `Settings`.
+options that are good for it where they are not the usual ones. See :mod:`seqcnn.models.catalogue` for what is read of
+`Settings`.
 """
 
 from __future__ import annotations

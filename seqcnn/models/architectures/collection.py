@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from seqcnn.errors import UsageError
 from seqcnn.models import network
 from seqcnn.models.architectures import deepbind
+from seqcnn.models.detectors import Detectors
 from seqcnn.sequence.ragged import Ragged
 
 MOST_MEMBERS: Final = 32
@@ -129,7 +130,7 @@ class Model(network.Network):
             out[0, :, columns] = each.score_windows(codes, starts, length, exact=exact)[:, :, 0]
         return out
 
-    def detectors(self) -> list[network.Detectors]:
+    def detectors(self) -> list[Detectors]:
         """Return the filters of each group; the number of a member is that of its target."""
         found = []
         for each, columns in zip(self.networks, self.columns, strict=True):

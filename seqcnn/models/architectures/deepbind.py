@@ -51,7 +51,7 @@ class Settings(network.Settings):
     strands : {"best"}
         The better score of both strands counts.
     n_filters : int, 1 or more
-        Motif detectors.
+        Number of motif detectors.
     kernel_size : int, 1 to 200
         Length of a detector, bp.
     hidden : int, 0 or more

@@ -16,9 +16,6 @@ from seqcnn.models.layers import Layer
 
 LINEAGE: Final = "WaveNet -> BPNet"
 
-TRAINING: Final = {"members": 2, "learning_rate": 0.004, "dropout": 0.2}
-"""Options that serve it well."""
-
 
 @dataclass(frozen=True, slots=True)
 class Settings(settings.Deep):

@@ -15,9 +15,6 @@ from seqcnn.models.layers import Layer
 
 LINEAGE: Final = "GoogLeNet"
 
-TRAINING: Final = {"members": 2, "learning_rate": 0.004, "dropout": 0.2}
-"""Options that serve it well."""
-
 WIDTHS: Final = (3, 7, 15)
 """Of the kernels beside each other; a convolution of width 1 is the fourth branch."""
 

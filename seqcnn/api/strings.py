@@ -1,0 +1,46 @@
+"""Sequences as they are typed, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.sequence import alphabet as letters
+from seqcnn.sequence import shuffle
+from seqcnn.sequence.ragged import Ragged, encode_all, from_text
+
+
+def encode(sequences: Sequence[str]) -> Ragged:
+    """Encode sequences; one string would be read as sequences of one letter each."""
+    if isinstance(sequences, str):
+        raise TypeError("sequences is one string; give a list of strings")
+    return encode_all(sequences)
+
+
+def as_examples(
+    codes: Ragged, targets: NDArray[np.float32] | None = None, weights: NDArray[np.float32] | None = None
+) -> Examples:
+    """Return sequences as examples, numbered from 1.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is empty.
+    """
+    if not len(codes) or not codes.lengths.all():
+        raise ValueError(f"sequence {codes.lengths.argmin() + 1} is empty" if len(codes) else "there are no sequences")
+    names = from_text(f"row_{i + 1}" for i in range(len(codes)))
+    return Examples(codes, names, targets, np.full(len(codes), Origin.GIVEN, dtype=np.uint8), weights=weights)
+
+
+def one_hot(sequence: str, n_value: float = 0.25) -> NDArray[np.float32]:
+    """Return a sequence as one-hot, shape (4, length), rows A C G T/U; see :func:`seqcnn.sequence.alphabet.one_hot`."""
+    return letters.one_hot(letters.encode(sequence), n_value)
+
+
+def dinucleotide_shuffle(sequences: Sequence[str], seed: int = 0) -> list[str]:
+    """Shuffle sequences, keeping their dinucleotides; see :func:`seqcnn.sequence.shuffle.dinucleotide_shuffle`."""
+    return shuffle.shuffle_strings(sequences, seed)
