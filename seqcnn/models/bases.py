@@ -44,7 +44,7 @@ def member_base_scores(network: Network, sequences: Ragged) -> NDArray[np.float3
         out[:, np.arange(len(part.data)) + shift] = scores[:, inside]
 
     batches = list(batches_of(lengths[there], None, network.letters_at_once or BATCH_LETTERS))
-    if device.type == "cpu":
+    if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)
     else:
