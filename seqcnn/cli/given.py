@@ -11,6 +11,7 @@ from seqcnn.cli.console import Reporter
 from seqcnn.dataset.folding import Folding
 from seqcnn.dataset.negatives import METHODS, NegativeOptions
 from seqcnn.dataset.prepare_options import COLUMNS, PrepareOptions
+from seqcnn.dataset.reading import BoundOptions
 from seqcnn.dataset.sources import ReadOptions, Tally
 from seqcnn.errors import UsageError
 from seqcnn.processes import place
@@ -44,6 +45,7 @@ def reading(given: Mapping[str, Any]) -> ReadOptions:
         classes=given.get("classes", ()),
         prepare=preparing(given),
         **structure(given),
+        bound=_bound(given),
     )
 
 
@@ -71,6 +73,12 @@ def folding_shown(reading: ReadOptions, tally: Tally, report: Reporter) -> Itera
         tally.on_folded = progress.by
         yield
     tally.on_folded = None
+
+
+def _bound(given: Mapping[str, Any]) -> BoundOptions | None:
+    """Return which bases are bound."""
+    said = given.get("bound_bases")
+    return None if said is None else BoundOptions(None if said == "peaks" else int(said), given["seed"])
 
 
 def preparing(given: Mapping[str, Any]) -> PrepareOptions | None:

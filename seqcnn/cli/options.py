@@ -57,6 +57,13 @@ def shard(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     return int(found[1]), int(found[2])
 
 
+def bound_bases(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Check what bases are bound: "peaks", or a number of bp."""
+    if value is None or value == "peaks" or (value.isdecimal() and int(value) > 0):
+        return value
+    raise click.BadParameter(f"{value!r} is neither 'peaks' nor a number of bp", ctx, parameter)
+
+
 def inputs(name: str = "data", metavar: str = "DATA...") -> Callable[[F], F]:
     """One or more inputs."""
     return click.argument(name, nargs=-1, required=True, metavar=metavar)
@@ -181,6 +188,15 @@ def labels(*, by_model: bool = False) -> Callable[[F], F]:
             default=1.0,
             metavar="R",
             help="Negatives made for each positive.",
+        ),
+        option(
+            "--bound-bases",
+            metavar="peaks|BP",
+            callback=bound_bases,
+            help="Keep which bases of regions are bound, for an architecture that "
+            + ("scores bases" if by_model else "learns it (unet)")
+            + ": those in peaks, or so many bp around each summit or midpoint. Windows then lie anywhere around them.",
+            show_default="not looked at",
         ),
         *preparing(by_model=by_model),
     )

@@ -17,6 +17,7 @@ from seqcnn.dataset.split import Split, SplitOptions, assign
 from seqcnn.errors import UsageError
 from seqcnn.models import architectures
 from seqcnn.models import device as devices
+from seqcnn.training import bases
 from seqcnn.training.digest import digest
 from seqcnn.training.metrics import SCORE_NAMES
 from seqcnn.training.options import TrainOptions
@@ -162,6 +163,7 @@ def prepare(
     split = assign(examples, splitting, both_strands=both, seed=options.seed, multiclass=task == "multiclass")
     check(examples, split, options, task, built.class_names)
     _announce(report, devices.describe(device), examples, split, task, built.class_names)
+    _note_bases(examples.take(split.rows("train")), built, options, task, tally)
     report.notes(tally)
     report.counts(tally)
     for note in split.notes:
@@ -187,6 +189,7 @@ def _prepare_streamed(
     assert known.targets is not None
     task = options.task or built.task or find_task(known.targets)
     check_streamed(streamed, options, task, built.class_names)
+    _note_bases(streamed, built, options, task, tally)
     parts = [f"{name} {n:,}" for name, n in streamed.counts.items() if n]
     report.say(f"device {devices.describe(device)}; {'; '.join(parts)}; read in blocks")
     report.notes(tally)
@@ -207,6 +210,17 @@ def _check_structure(built: Built, options: TrainOptions, start: Start, tally: T
         raise UsageError(f"--strands {options.strands}: structures are of one strand")
     if options.resample and built.negatives == "dinucleotide":
         tally.note("shuffled negatives stay as they are: afresh every epoch they would have to be folded every epoch")
+
+
+def _note_bases(training: Examples | Streamed, built: Built, options: TrainOptions, task: str, tally: Tally) -> None:
+    """Say whether bases are trained on, where architecture or data have such."""
+    gives, known = architectures.gives_bases(options.architecture), bases.counts(training)
+    if bases.trains_on_bases(gives, len(built.target_names), task, training):
+        tally.note(f"trained on bases: {known[1]:,} of {known[0] + known[1]:,} are bound")
+    elif gives:
+        tally.note("trained on the scores of sequences, as the data do not say which bases are bound (--bound-bases)")
+    elif known.any():
+        tally.note(f"which bases are bound is not used: {options.architecture} scores whole sequences")
 
 
 def _announce(

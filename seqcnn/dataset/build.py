@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.dataset.bound_bases import BoundBases, none_bound
 from seqcnn.dataset.class_names import ClassNames, renumber
 from seqcnn.dataset.examples import Examples, join
 from seqcnn.dataset.negatives import METHODS, NegativeOptions, make_negatives
@@ -122,6 +123,7 @@ def open_sources(
                     f"--label-pattern is for headers of FASTA and FASTQ, but {sources[-1].path} is neither"
                 )
         _refuse_idle(reading, sources)
+        _check_bound(reading, sources)
         _note_weights(sources, tally)
         check_prepare(sources, reading)
         _refuse_structure(sources, reading)
@@ -157,6 +159,29 @@ def _refuse_structure(sources: Sequence[Source], reading: ReadOptions) -> None:
     structured = any(source.structure is not None for source in sources)
     if structured and reading.prepare is not None and reading.prepare.assay != "rnacompete":
         raise UsageError(f"--prepare {reading.prepare.assay} is for DNA, which has no --structure")
+
+
+def _refuse_read_structure(structure: dict[str, Any] | None, method: str, path: str) -> None:
+    """Refuse to make negatives of what has structures from a file."""
+    if structure is not None and structure["method"] == "read":
+        raise UsageError(
+            f"--negatives {method}: the structures of {path} were read, and what is made has none; name a file of "
+            "negatives with structures, or use --structure fold"
+        )
+
+
+def _check_bound(reading: ReadOptions, sources: Sequence[Source]) -> None:
+    """Refuse to mark bound bases where they cannot be known, or would be all bases there are."""
+    if reading.bound is None:
+        return
+    other = next((source for source in sources if source.kind != "bed"), None)
+    if other is not None:
+        hint = "; an encoded dataset holds those it was encoded with" if other.kind == "h5" else ""
+        raise UsageError(
+            f"--bound-bases is for regions (BED, narrowPeak), but {other.path} is {_called(other.kind)}{hint}"
+        )
+    if reading.bound.width is None and sources[0].length is None:
+        raise UsageError("--bound-bases peaks needs --length, for windows wider than the peaks")
 
 
 def _note_weights(sources: Sequence[Source], tally: Tally) -> None:
@@ -201,11 +226,12 @@ def collect(
         _close(sources)
         raise UsageError("standard input (-) can be read only once")
     classes, n_given = _Classes(), 0
+    marker = None if reading.bound is None else BoundBases([s.bound for s in sources if s.bound is not None])
     try:
         preparer = Preparer(sources, reading, tally)
         for chunk in preparer.read():
             classes.look(chunk)
-            sink.append(chunk)
+            sink.append(chunk if marker is None else marker.mark(chunk))
             n_given += len(chunk)
     finally:
         _close(sources)
@@ -222,19 +248,21 @@ def collect(
         if classes.other:
             raise UsageError(f"--negatives {method} makes a 0/1 target, but {sources[0].path} has other values")
         structure = sources[0].structure
-        if known and structure is not None and structure["method"] == "read":
-            raise UsageError(
-                f"--negatives {method}: the structures of {sources[0].path} were read, and what is made has none; name "
-                "a file of negatives with structures, or use --structure fold"
-            )
+        if known:
+            _refuse_read_structure(structure, method, sources[0].path)
         reading = as_described(replace(reading, alphabet=sources[0].alphabet), structure)
-        peaks = [source.peaks for source in sources if source.peaks is not None]
+        peaks = [part for source in sources for part in (source.peaks, source.bound) if part is not None]
         # The sink grows meanwhile: only what was in it before is a positive.
         positives = partial(_first, sink, n_given)
         made = make_negatives(positives, method, options, reading, tally, len(target_names), peaks)
         for chunk in completed(made, reading, tally):
             tally.counts["negatives"] += len(chunk)
+            if any(source.has_bound for source in sources):
+                chunk = replace(chunk, bound=none_bound(chunk.sequences))
+            chunk = chunk if marker is None else marker.mark(chunk)
             sink.append(chunk)
+    if marker is not None:
+        tally.note(marker.describe())
     lengths = {source.length for source in sources}
     return Built(
         target_names,

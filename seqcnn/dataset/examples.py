@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ class Origin(IntEnum):
     DINUCLEOTIDE = 1
     GC = 2
     FLANK = 3
+
+
+UNKNOWN: Final = 2
+"""Of a base of which it is not known whether it is bound (1) or not (0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Examples:
         What the input says of each example's part: train, valid, test, or a fold's name.
     weights : ndarray of float32, shape (n,), or None
         How much each counts, 0 or more; None for all alike, 1.
+    bound : Ragged or None
+        Of each base 1 where it is bound, 0 where not, :data:`UNKNOWN`; as long as the sequences.
     """
 
     sequences: Ragged
@@ -53,6 +59,7 @@ class Examples:
     windows: Windows | None = None
     split: NDArray[Any] | None = None
     weights: NDArray[np.float32] | None = None
+    bound: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -67,6 +74,7 @@ class Examples:
             None if self.windows is None else self.windows.take(np.asarray(rows)),
             None if self.split is None else self.split[rows],
             None if self.weights is None else self.weights[rows],
+            None if self.bound is None else self.bound.take(rows),
         )
 
     @property
@@ -98,6 +106,9 @@ def join(parts: Sequence[Examples]) -> Examples:
     weights = None
     if any(p.weights is not None for p in parts):
         weights = np.concatenate([np.ones(len(p), dtype=np.float32) if p.weights is None else p.weights for p in parts])
+    bound = None
+    if any(p.bound is not None for p in parts):
+        bound = concatenate([p.bound or unknown_bases(p.sequences) for p in parts])
     targets = None
     n_targets = max((p.targets.shape[1] for p in parts if p.targets is not None), default=0)
     if n_targets:
@@ -113,7 +124,13 @@ def join(parts: Sequence[Examples]) -> Examples:
         windows,
         split,
         weights,
+        bound,
     )
+
+
+def unknown_bases(sequences: Ragged) -> Ragged:
+    """Return what is known of which bases are bound where nothing is."""
+    return Ragged(np.full(len(sequences.data), UNKNOWN, dtype=np.uint8), sequences.offsets)
 
 
 def _nowhere(n: int) -> Windows:

@@ -14,6 +14,22 @@ FORMATS: Final = ("auto", "fasta", "fastq", "bed", "table", "h5")
 
 
 @dataclass(frozen=True, slots=True)
+class BoundOptions:
+    """Which bases of windows around regions are taken to be bound.
+
+    Parameters
+    ----------
+    width : int or None
+        Those so many bp around each summit or midpoint; None: those in the regions as they are.
+    seed : int
+        Of where windows lie around them.
+    """
+
+    width: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How inputs are read.
 
@@ -52,6 +68,8 @@ class ReadOptions:
         Whether sequences are RNA with structures, which are folded, or read from the second line of each record; None:
         those that are encoded in a dataset.
     folding : Folding
+    bound : BoundOptions or None
+        Which bases are bound, to be known beside the targets of regions; None: that is not looked at.
     """
 
     format: str = "auto"
@@ -72,6 +90,7 @@ class ReadOptions:
     prepare: PrepareOptions | None = None
     structure: str | None = None
     folding: Folding = field(default_factory=Folding)
+    bound: BoundOptions | None = None
 
 
 @dataclass(slots=True)

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.dataset.bound_bases import bound_parts, scatter
 from seqcnn.dataset.chromosomes import to_genome_names
 from seqcnn.dataset.class_names import ClassNames
 from seqcnn.dataset.cutting import cut_out, pieces, place_windows, region_weights
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.header_labels import compile_pattern, labels_by_pattern, plain_labels
-from seqcnn.dataset.reading import FORMATS, ReadOptions, Tally
+from seqcnn.dataset.reading import FORMATS, BoundOptions, ReadOptions, Tally
 from seqcnn.dataset.store import Dataset
 from seqcnn.dataset.structure import alike, check_alphabet, described, folded, in_words, of_dataset
 from seqcnn.errors import InputError, UsageError
-from seqcnn.formats.bed import read_bed
+from seqcnn.formats.bed import Regions, read_bed
 from seqcnn.formats.fasta import read_fasta
 from seqcnn.formats.fasta_structure import read_fasta_with_structure
 from seqcnn.formats.fastq import read_fastq
@@ -78,6 +79,10 @@ class Source:
         How the structures of its RNA came about, see :mod:`seqcnn.dataset.structure`; None if it has none.
     peaks : Windows or None
         Regions as the file gives them, once they are read, where the examples are windows around their centres.
+    bound : Windows or None
+        What of the regions is bound, where that is wanted.
+    has_bound : bool
+        Whether it is known which bases of the examples are bound.
     """
 
     def __init__(
@@ -103,6 +108,8 @@ class Source:
         self.structure: dict[str, Any] | None = None
         self._folds = False
         self.peaks: Windows | None = None
+        self.bound: Windows | None = None
+        self.has_bound = False
         self.length: int | None = None
         self.placed = False
         self._n_u = self._n_t = 0
@@ -143,6 +150,7 @@ class Source:
         self.weighted = self.label is not None and dataset.has_weights
         self.structure = of_dataset(dataset.structure, self.options, self.path)
         self._folds = self.options.structure == "fold" and not alike(self.structure, dataset.structure)
+        self.has_bound = self.label is not None and dataset.has_bound
         self._chunks = dataset.chunks()
         if self.structure is None and dataset.structure is not None:
             self._chunks = (replace(chunk, sequences=bases_of(chunk.sequences)) for chunk in dataset.chunks())
@@ -198,7 +206,10 @@ class Source:
                 raise UsageError(f"{self.path} holds regions: say which genome they are of with --genome FASTA")
             self.placed, self.length = True, options.usual_length if options.length is None else options.length
             self.weighted = self.label is not None and options.weight_column is not None
-            return self._regions(stream, options.genome)
+            known = None
+            if options.bound is not None and self.label is not None:
+                known = self._read_bound(stream, options.genome, options.bound)
+            return self._regions(stream, options.genome, known)
         if self.kind == "table":
             wanted = options.target_columns if self.label is not None else ()
             table = read_table(
@@ -302,17 +313,35 @@ class Source:
             self.tally.note(f"{self.path}: labels are the headers >1 and >0")
         return labels
 
-    def _regions(self, stream: BufferedReader, genome_path: str) -> Iterator[Examples]:
+    def _read_bound(self, stream: BufferedReader, genome_path: str, options: BoundOptions) -> Regions:
+        """Read the regions ahead of everything else: those of any input may be bound parts of windows of another."""
+        regions = self._read_bed(stream)
+        with Genome(genome_path) as genome:
+            regions = self._named(regions, genome)
+        self.bound, self.has_bound = bound_parts(regions, options), True
+        return regions
+
+    def _read_bed(self, stream: BufferedReader) -> Regions:
         with stream:
-            regions = read_bed(stream, self.path, self.options.weight_column if self.weighted else None)
+            return read_bed(stream, self.path, self.options.weight_column if self.weighted else None)
+
+    def _named(self, regions: Regions, genome: Genome) -> Regions:
+        """Return regions under the genome's names of chromosomes."""
+        regions, message = to_genome_names(regions, genome.chroms, self.path, genome.path)
+        for note in [*genome.notes, *([message] if message else [])]:
+            self.tally.note(note)
+        return regions
+
+    def _regions(self, stream: BufferedReader, genome_path: str, known: Regions | None) -> Iterator[Examples]:
+        regions = self._read_bed(stream) if known is None else known
         weights = region_weights(regions, self.path, self.options.weight_column)
         with Genome(genome_path) as genome:
-            regions, message = to_genome_names(regions, genome.chroms, self.path, genome_path)
-            for note in [*genome.notes, *([message] if message else [])]:
-                self.tally.note(note)
+            regions = self._named(regions, genome)
             if self.length is not None:
                 self.peaks = Windows(regions.chrom, regions.start, regions.end)
             windows = place_windows(regions, self.length)
+            if self.bound is not None and self.options.bound is not None and self.length is not None:
+                windows = scatter(windows, self.bound, self.options.bound)
             counts = self.tally.counts
             for rows in pieces(windows.end - windows.start):
                 part = windows.take(rows)

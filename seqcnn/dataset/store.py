@@ -10,6 +10,8 @@ chrom start end     int32, int64, int64 (n,) 0-based half-open; absent where not
 strand              S1 (n,)                  "+", "-" or "."
 split               int32 (n,)               absent unless the input had a split column
 weights             float32 (n,)             how much each counts; absent unless the input had a weight column
+bound               uint8 (total,)           beside the codes: 1 where a base is bound, 0 where not, 2 unknown (N);
+                                             absent unless that was asked for
 chrom_names         str                      what the numbers in ``chrom`` stand for, 0 being none:
 split_names                                  ``file["chrom_names"].asstr()[:][file["chrom"][:]]``
 contexts            uint8 (total,)           structural context of each base, E H B I M S = 1..6, 0 not
@@ -38,7 +40,7 @@ from numpy.typing import NDArray
 
 from seqcnn.dataset.class_names import renumber
 from seqcnn.dataset.disk import Disk
-from seqcnn.dataset.examples import Examples
+from seqcnn.dataset.examples import UNKNOWN, Examples, unknown_bases
 from seqcnn.dataset.stored_rows import LETTERS, read_chunks
 from seqcnn.errors import InputError
 from seqcnn.formats.stream import open_input
@@ -138,6 +140,7 @@ class DatasetWriter:
             self._append_one_hot(sequences)
         if "contexts" in self._file:
             self._extend("contexts", contexts(examples.sequences.data))
+        self._append_bound(examples)
         for data, offsets, rows in (
             ("codes", "offsets", sequences),
             ("names", "name_offsets", examples.names),
@@ -198,8 +201,10 @@ class DatasetWriter:
     def _column(self, name: str, dtype: np.dtype[Any], *, shape: tuple[int, ...] = ()) -> None:
         per_row = max(1, int(np.prod(shape, dtype=np.int64))) * dtype.itemsize
         chunk = (max(1, (1 << 18) // per_row), *shape)
+        fill = UNKNOWN if name == "bound" else _LATE.get(name)
+        packed = {"compression": "gzip", "compression_opts": 1} if name == "bound" else {}  # long runs of few values
         self._file.create_dataset(
-            name, (0, *shape), maxshape=(None, *shape), chunks=chunk, dtype=dtype, fillvalue=_LATE.get(name)
+            name, (0, *shape), maxshape=(None, *shape), chunks=chunk, dtype=dtype, fillvalue=fill, **packed
         )
 
     def _extend(self, name: str, values: NDArray[Any], before: int = 0) -> None:
@@ -226,6 +231,14 @@ class DatasetWriter:
             there.resize(len(numbers), axis=0)
             there[known:] = list(numbers)[known:]
         return numbered
+
+    def _append_bound(self, examples: Examples) -> None:
+        """Append which bases are bound, before the codes; unknown where only some examples know it."""
+        if examples.bound is not None or "bound" in self._file:
+            if "bound" not in self._file:
+                self._column("bound", np.dtype(np.uint8))
+                self._file["bound"].resize(self._file["codes"].shape[0], axis=0)
+            self._extend("bound", (examples.bound or unknown_bases(examples.sequences)).data)
 
     def _append_one_hot(self, sequences: Ragged) -> None:
         lengths = np.unique(sequences.lengths)
@@ -270,6 +283,7 @@ class Dataset:
                 self.n_examples = self._check(file)
                 self.alphabet = str(file.attrs.get("alphabet", "dna"))
                 self.has_windows, self.has_weights = "chrom" in file, "weights" in file
+                self.has_bound = "bound" in file
                 length = file.attrs.get("window_length")
                 self.window_length = None if length is None else int(length)
                 names = file.attrs.get("target_names")
@@ -300,6 +314,8 @@ class Dataset:
             lengths = {name: file[name].shape[0] for name in _ROWS if name in file}
             lengths["origin"], lengths["name_offsets"] = file["origin"].shape[0], file["name_offsets"].shape[0] - 1
             for data, offsets in (("codes", "offsets"), ("names", "name_offsets")):
+                if data == "codes" and "bound" in file and file["bound"].shape != file["codes"].shape:
+                    raise InputError("bound does not fit codes", self.path, hint="encode it again")
                 if n_examples < 0 or int(file[offsets][-1]) != file[data].shape[0]:
                     raise InputError(f"{offsets} do not fit {data}", self.path, hint="encode it again")
             if "contexts" in file and file["contexts"].shape != file["codes"].shape:

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.dataset.examples import UNKNOWN, Examples, Origin
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.contexts import N_CONTEXTS, in_context
 from seqcnn.sequence.ragged import Ragged, from_text, offsets_of
@@ -55,6 +55,7 @@ def _encoded(file: h5py.File, rows: slice, names: dict[str, NDArray[Any]]) -> Ex
         windows,
         names["split"][file["split"][rows]] if "split" in names else None,
         _weights(file, rows),
+        _bound(file, rows),
     )
 
 
@@ -70,7 +71,14 @@ def read_bare(file: h5py.File, rows: slice) -> Examples:
         return _one_hot_only(file, rows)
     sequences = _sequences(file, rows)
     nameless = Ragged(np.zeros(0, dtype=np.uint8), np.zeros(len(sequences) + 1, dtype=np.int64))
-    return Examples(sequences, nameless, _targets(file, rows), file["origin"][rows], weights=_weights(file, rows))
+    return Examples(
+        sequences,
+        nameless,
+        _targets(file, rows),
+        file["origin"][rows],
+        weights=_weights(file, rows),
+        bound=_bound(file, rows),
+    )
 
 
 def _sequences(file: h5py.File, rows: slice) -> Ragged:
@@ -114,6 +122,16 @@ def _weights(file: h5py.File, rows: slice) -> NDArray[np.float32] | None:
     if not (weights >= 0).all():
         raise ValueError(f"a weight is {weights[~(weights >= 0)][0]}, not 0 or more")
     return weights
+
+
+def _bound(file: h5py.File, rows: slice) -> Ragged | None:
+    """Return which bases are bound."""
+    if "bound" not in file:
+        return None
+    bound = _rows(file, "bound", "offsets", rows)
+    if bound.data.max(initial=0) > UNKNOWN:
+        raise ValueError(f"bound is {bound.data.max()}, not 0, 1 or {UNKNOWN}")
+    return bound
 
 
 def _rows(file: h5py.File, data: str, offsets: str, rows: slice) -> Ragged:

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcnn.dataset.examples import Examples, Origin, join
+from seqcnn.dataset.examples import UNKNOWN, Examples, Origin, join
 from seqcnn.dataset.part_rule import TEST, TRAIN, VALID, PartRule
 from seqcnn.dataset.split import PARTS, SplitOptions
 from seqcnn.dataset.store import CHUNK, Dataset
@@ -63,6 +63,10 @@ class Streamed:
         Of all.
     longest : int
         Length of the longest sequence, bp.
+    has_bound : bool
+        Whether it is known which bases are bound.
+    n_bases : ndarray of int64, shape (3,)
+        Bases of the training examples that are not bound, that are, and of which it is not known.
     has_shuffles : bool
         Whether there are dinucleotide shuffles among the training examples.
     digest : str
@@ -97,6 +101,7 @@ class Streamed:
         self.notes = rule.notes
         self._change: Callable[[Examples], Examples] | None = None
         self._parts = _Bytes()
+        self.has_bound, self.n_bases = dataset.has_bound, np.zeros(UNKNOWN + 1, dtype=np.int64)
         self.training, self.everything = (TargetSummary(len(dataset.target_names)) for _ in range(2))
         self.longest, self.has_shuffles, self.has_weights = 0, False, dataset.has_weights
         letters = self._survey(rule, on_chunk or (lambda _: None))
@@ -123,10 +128,13 @@ class Streamed:
             train = parts == TRAIN
             self.training.add(chunk.take(train))
             self.everything.add(chunk.take(parts != _LEFT_OUT))
+            if chunk.bound is not None:
+                self.n_bases += np.bincount(chunk.bound.take(train).data, minlength=len(self.n_bases))
             self.has_shuffles |= bool((chunk.origin[train] == Origin.DINUCLEOTIDE).any())
             self.longest = max(self.longest, int(chunk.sequences.lengths.max(initial=0)))
             letters += len(chunk.sequences.data)
-            for array in (chunk.sequences.data, chunk.sequences.lengths, chunk.targets, chunk.weights, parts):
+            bound = None if chunk.bound is None else chunk.bound.data
+            for array in (chunk.sequences.data, chunk.sequences.lengths, chunk.targets, chunk.weights, parts, bound):
                 state.update(b"" if array is None else array.tobytes())
             on_chunk(read := read + len(chunk))
         self.digest = state.hexdigest()

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from seqcnn.models import threads
 from seqcnn.models.layers import Memory
-from seqcnn.models.one_hot import one_hot, other_strand
+from seqcnn.models.one_hot import lead, one_hot, other_strand
 from seqcnn.models.signal import Signal, Window, apart, both_ways
 from seqcnn.sequence.contexts import N_BASES
 
@@ -39,7 +39,7 @@ class _Reference(NamedTuple):
     letters : Tensor, shape (5, channels, kernel_size)
         What each letter adds to the scores around it, from the window that ends with it.
     output : Signal
-        Of the body.
+        What is pooled.
     """
 
     scores: Tensor
@@ -119,7 +119,7 @@ def _remember(network: Model, codes: Tensor) -> _Reference:
     letters = torch.cat([letters, letters.mean(0, keepdim=True)])
     memory: Memory = {}
     first = Signal(network.activation(scores), signal.rows).cleaned()
-    output = network.body.remember(first, memory)
+    output = network.last(network.body.remember(first, memory))
     ends = (0, scores.shape[2])
     if signal.rows is not None:
         ends = int(signal.rows.start[0]), int(signal.rows.stop[0])
@@ -128,10 +128,8 @@ def _remember(network: Model, codes: Tensor) -> _Reference:
 
 def _changed(network: Model, reference: _Reference, at: Tensor, base: Tensor, alternatives: Tensor) -> Tensor:
     """Return the features of edited sequences, (n_members, n * n_positions * 3, n_features)."""
-    settings, letters = network.settings, reference.letters
-    k = settings.kernel_size
-    lead = {"N": k - 1, "same": (k - 1) // 2, "valid": 0}[settings.padding] + reference.ends[0]
-    start = int(at[0]) + lead - (k - 1)
+    letters, k = reference.letters, network.settings.kernel_size
+    start = int(at[0]) + lead(network.padding, k) + reference.ends[0] - (k - 1)
     empty = letters.new_empty(len(base), len(at), 3, 0, k)
     window = Window(empty, start, network.stride, reference.ends)
     scores = letters[alternatives] - letters[base][:, :, None]
@@ -142,6 +140,6 @@ def _changed(network: Model, reference: _Reference, at: Tensor, base: Tensor, al
         values = values.masked_fill(outside, 0.0)
     changed = network.body.affected(window._replace(values=values), reference.memory)
     if isinstance(changed, Window):
-        return network.readout.affected(changed, reference.output)
-    features: Tensor = network.readout(changed)
+        return network.readout.affected(network.last_changed(changed), reference.output)
+    features: Tensor = network.readout(network.last(changed))
     return features

@@ -29,7 +29,7 @@ from seqcnn.models.one_hot import one_hot, other_strand, padded
 from seqcnn.models.readout import Readout
 from seqcnn.models.recurrent import Recurrent
 from seqcnn.models.settings import Deep
-from seqcnn.models.signal import Signal, both_ways
+from seqcnn.models.signal import Signal, Window, both_ways
 from seqcnn.sequence.ragged import Ragged
 
 Inputs = tuple[Tensor, Tensor | None]
@@ -139,6 +139,11 @@ class Model(network.Network):
             raise UsageError("--strands equivariant needs layers that pool odd numbers of neighbours")
 
     @property
+    def padding(self) -> str:
+        """What detectors see beyond the ends of a sequence, one of :data:`seqcnn.models.one_hot.PADDINGS`."""
+        return self.settings.padding
+
+    @property
     def receptive_field(self) -> int | None:
         """How many bp a position before the last pooling sees; None for the whole sequence."""
         field = self.body.reach(self.settings.kernel_size, 1)[0]
@@ -187,19 +192,20 @@ class Model(network.Network):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Score a batch, shape (n_members, n, n_targets)."""
-        codes, lengths = inputs
-        if self._reads_twice:
-            codes = torch.cat([codes, other_strand(codes, lengths)])
-            lengths = None if lengths is None else torch.cat([lengths, lengths])
+        codes, lengths = self.of_strands(inputs)
         return self._combined(self.score_strands(one_hot(codes, contexts=self.settings.contexts), lengths))
+
+    def of_strands(self, inputs: Inputs) -> Inputs:
+        """Return a batch with the other strand of every sequence behind it, where both are read."""
+        codes, lengths = inputs
+        if not self._reads_twice:
+            return inputs
+        return torch.cat([codes, other_strand(codes, lengths)]), None if lengths is None else torch.cat([lengths] * 2)
 
     def strand_features(self, inputs: Inputs, layer: str) -> tuple[Tensor, Tensor]:
         """Do as the base class says: what is pooled over the sequence, or the units before the output."""
-        codes, lengths = inputs
-        if self._reads_twice:
-            codes = torch.cat([codes, other_strand(codes, lengths)])
-            lengths = None if lengths is None else torch.cat([lengths, lengths])
-        pooled = self.readout(self.body(self.detect(one_hot(codes), lengths)))
+        codes, lengths = self.of_strands(inputs)
+        pooled = self.readout(self.body(self.detect(one_hot(codes, contexts=self.settings.contexts), lengths)))
         last = pooled
         for dense in self.hidden:
             last = dense(last)
@@ -230,7 +236,15 @@ class Model(network.Network):
 
     def score_strands(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Score one-hot as it is, on one strand, shape (n_members, n, n_targets)."""
-        return self.head(self.readout(self.body(self.detect(x, lengths))))
+        return self.head(self.readout(self.last(self.body(self.detect(x, lengths)))))
+
+    def last(self, signal: Signal) -> Signal:
+        """Return what is pooled over the sequence, of what the body gives: the same, position by position."""
+        return signal
+
+    def last_changed(self, window: Window) -> Window:
+        """Do what :meth:`last` does for stretches that an edit changes."""
+        return window
 
     def detect(self, x: Tensor, lengths: Tensor | None) -> Signal:
         """Return the detectors' activations along one-hot sequences."""
@@ -275,7 +289,7 @@ class Model(network.Network):
         """Return the detectors' scores, less their thresholds if they have such, not clean beyond the ends."""
         chosen = self.settings
         stride = self.stride if self.maker.paired else 1
-        x, rows = padded(x, lengths, chosen.kernel_size, chosen.padding, stride)
+        x, rows = padded(x, lengths, chosen.kernel_size, self.padding, stride)
         filters: Tensor = self.filters
         bias = None if self.threshold is None else -self.threshold
         if self.maker.paired:

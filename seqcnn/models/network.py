@@ -76,6 +76,10 @@ class Network(nn.Module, ABC):
     """Whether training heeds :attr:`mix`."""
     mix: Tensor | None = None
     """Each example's share, shape (n,), where a step trains on mixtures of pooled features, see `mixture`."""
+    gives_bases: bool = False
+    """Whether every base of a sequence can be scored, see :meth:`score_bases`."""
+    per_base: bool = False
+    """Whether training is on the scores of bases: :meth:`forward` then gives these, (n_members, n, longest)."""
     shared: tuple[int, int] | None = None
     """Where processes share a batch: its number of examples, and the first of ours; dropout is that of the whole."""
 
@@ -127,6 +131,16 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, inputs: Any) -> Tensor:
         """Return scores (logits, or the value for regression), shape (n_members, n, n_targets)."""
+
+    def score_bases(self, inputs: Any) -> Tensor:
+        """Score every base of a batch, shape (n_members, n, n_targets, longest); anything beyond the ends.
+
+        Raises
+        ------
+        NotImplementedError
+            Unless the architecture :attr:`gives_bases`.
+        """
+        raise NotImplementedError
 
     def add_gradients(self, inputs: Any, targets: Tensor, loss: Loss) -> Tensor:
         """Add the gradient of each member's loss to its parameters' gradients; return the losses, (n_members,)."""
@@ -318,7 +332,7 @@ def join_members(networks: Sequence[Network]) -> Network:
 
 def _finished(network: Network, like: Network) -> Network:
     """Return a network that is ready to predict as another does."""
-    network.rule = like.rule
+    network.rule, network.per_base = like.rule, like.per_base
     return network.to(like.output_bias.device).eval().requires_grad_(False)
 
 

@@ -12,9 +12,14 @@ from seqcnn.models.signal import Rows
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.contexts import N_BASES
 
-PADDINGS: Final = ("N", "same", "valid")
+PADDINGS: Final = ("N", "same", "valid", "centred")
 """What detectors see beyond the ends: N, 0.25 of each base, at every window that holds a base; nothing, 0, at as many
-windows as there are bases; or there are no such windows."""
+windows as there are bases; or there are no such windows. Centred: N, at as many windows as there are bases."""
+
+
+def lead(padding: str, kernel_size: int) -> int:
+    """Return how many bases the first window lies before the first base of a sequence."""
+    return {"N": kernel_size - 1, "valid": 0}.get(padding, (kernel_size - 1) // 2)
 
 
 def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32, contexts: int = 0) -> Tensor:
@@ -75,9 +80,9 @@ def padded(
     width = x.shape[2]
     if padding == "N":
         before, after, value = kernel_size - 1, kernel_size - 1, 0.25
-    elif padding == "same":
-        before, after, value = (kernel_size - 1) // 2, kernel_size // 2, 0.0
-        if lengths is not None:
+    elif padding in ("same", "centred"):
+        before, after, value = lead(padding, kernel_size), kernel_size // 2, 0.0 if padding == "same" else 0.25
+        if lengths is not None and padding == "same":
             at = torch.arange(width, device=x.device)
             x = torch.where((at < lengths[:, None])[:, None], x, 0)
     else:

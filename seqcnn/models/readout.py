@@ -48,7 +48,7 @@ class Readout(nn.Module):
             elif way == "average":
                 found.append(x.mean(3) if inside is None else x.sum(3) / inside.sum(3))
             else:
-                logits = self._logits(x)
+                logits = self.logits(x)
                 if inside is not None:
                     logits = logits.masked_fill(~inside[:, :, 0], -torch.inf)
                 found.append(torch.einsum("nmw,nmcw->nmc", logits.softmax(2), x))
@@ -65,7 +65,7 @@ class Readout(nn.Module):
             ]
         return torch.cat(found, dim=-1) if len(found) > 1 else found[0]
 
-    def _logits(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Return the attention to each position before the softmax, of (..., n_members, channels, width)."""
         vector: Tensor = self.attention
         if self.paired:
@@ -97,7 +97,7 @@ class Readout(nn.Module):
 
     def _attended(self, x: Tensor, changed: Tensor, outside: Tensor | None, before: Tensor, after: Tensor) -> Tensor:
         """Weigh edited stretches and what is beyond them, shape (n, n_stretches, n_edits, n_members, channels)."""
-        there, now = self._logits(x), self._logits(changed)
+        there, now = self.logits(x), self.logits(changed)
         if outside is not None:
             now = now.masked_fill(outside[..., 0, :], -torch.inf)
         top = torch.maximum(there.amax(2)[:, None, None], now.amax(4))

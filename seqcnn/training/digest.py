@@ -15,7 +15,8 @@ def digest(examples: Examples) -> str:
     """Return a digest of what of examples matters to a fit, 32 hexadecimal digits; names and places do not."""
     state = hashlib.blake2b(digest_size=16)
     numbers = (examples.sequences.data, examples.sequences.lengths, examples.targets, examples.origin, examples.weights)
-    for array in numbers:
+    bound = () if examples.bound is None else (examples.bound.data,)
+    for array in (*numbers, *bound):
         if array is None:
             state.update(b"none")
         else:

@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcnn.dataset.examples import Examples
+from seqcnn.dataset.examples import UNKNOWN, Examples
 from seqcnn.errors import InputError
+from seqcnn.models.bases import base_scores
 from seqcnn.models.modelfile import Model
 from seqcnn.models.predict import predict
+from seqcnn.sequence.ragged import Ragged
 from seqcnn.training.held_out import HeldOut
-from seqcnn.training.judging import binary_metrics, multiclass_metrics, poisson_metrics, regression_metrics
+from seqcnn.training.judging import (
+    base_metrics,
+    binary_metrics,
+    multiclass_metrics,
+    poisson_metrics,
+    regression_metrics,
+)
 
 Array = NDArray[np.float32]
 
@@ -46,7 +54,8 @@ def evaluate(
         For the name of each column of targets the metrics of its task, see :mod:`seqcnn.training.judging`. A target
         with one class only, or without values, has ``n`` and a ``problem`` instead. ``unscored`` counts examples with a
         target that have no score (empty sequences), where there are such; they are left out, and so are those of weight
-        0.
+        0. Of a network that scores bases, where it is known which are bound, also their metrics, ``bases_auroc`` and so
+        on, see :func:`seqcnn.training.judging.base_metrics`.
 
     Raises
     ------
@@ -80,10 +89,23 @@ def _score(model: Model, examples: Examples, batch_size: int | None = None) -> A
 def _judge(model: Model, examples: Examples, scores: Array, seed: int) -> dict[str, Any]:
     assert examples.targets is not None
     of_each = [scores] if model.task == "multiclass" else list(scores.T)
-    return {
+    found = {
         name: judge(model.task, truth, score, seed, examples.weights, model.target_names)
         for name, truth, score in zip(model.target_columns, examples.targets.T, of_each, strict=True)
     }
+    wanted = model.target_columns
+    if model.network.gives_bases and model.task == "binary" and len(wanted) == 1 and examples.bound is not None:
+        found[wanted[0]] |= _judge_bases(model, examples, examples.bound, seed)
+    return found
+
+
+def _judge_bases(model: Model, examples: Examples, bound: Ragged, seed: int) -> dict[str, Any]:
+    """Return the metrics of bases that are known to be bound or not."""
+    known = bound.data != UNKNOWN
+    scores = base_scores(model.network, examples.sequences)[:, 0]
+    row = np.repeat(np.arange(len(examples)), examples.sequences.lengths)
+    weights = None if examples.weights is None else examples.weights[row][known]
+    return base_metrics(bound.data[known], scores[known], row[known], seed, weights)
 
 
 def judge(

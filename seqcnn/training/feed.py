@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcnn.dataset.examples import Examples, Origin
+from seqcnn.dataset.examples import UNKNOWN, Examples, Origin
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
         What the network's :meth:`seqcnn.models.network.Network.prepare` gave for them; where processes share a batch,
         for those of this process. One that has none gets the first, which is not to count.
     targets : Tensor, shape (n, n_targets)
-        Of the inputs, on the network's device.
+        Of the inputs, on the network's device; shape (n, longest) where bases are trained on, see :func:`of_bases`.
     weights : Tensor, shape (n,), or None
         Likewise; None if all examples count alike.
     mix : Tensor, shape (n,), or None
@@ -164,7 +164,8 @@ class InMemory(Feed):
         self.examples, self.resample, self.ids = examples, resample, ids
         self.targets = to_device(examples.targets, self.device)
         self.weights = None if examples.weights is None else to_device(examples.weights, self.device)
-        self.complete = not np.isnan(examples.targets).any()
+        self.bound = examples.bound if network.per_base else None
+        self.complete = self.bound is None and not np.isnan(examples.targets).any()
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -218,7 +219,15 @@ class InMemory(Feed):
     def _of(self, rows: Rows) -> tuple[Tensor, Tensor | None]:
         """Return targets and weights of examples."""
         at = torch.from_numpy(rows).to(self.device)
+        if self.bound is not None:
+            targets = of_bases(torch.from_numpy(self.bound.take(rows).padded(fill=UNKNOWN)).to(self.device))
+            return targets, None if self.weights is None else self.weights[at]
         return self.targets[at], None if self.weights is None else self.weights[at]
+
+
+def of_bases(bound: Tensor) -> Tensor:
+    """Return which bases are bound, uint8, as targets: 1, 0, and NaN for what is not known or beyond the ends."""
+    return bound.to(torch.float32).masked_fill_(bound >= UNKNOWN, torch.nan)
 
 
 def pinned(array: NDArray[Any], device: torch.device) -> Tensor:

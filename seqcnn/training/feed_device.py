@@ -16,7 +16,7 @@ from seqcnn.models.network import Network
 from seqcnn.sequence.alphabet import N_CODE
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.training.augmentation import Augmentation
-from seqcnn.training.feed import Batch, InMemory, Rows, groups, pinned, refresh, to_device
+from seqcnn.training.feed import Batch, InMemory, Rows, groups, of_bases, pinned, refresh, to_device
 
 WIDTHS: Final = 32
 """Batches of unequal lengths are as wide as a multiple of this, so that few shapes of them occur."""
@@ -96,6 +96,7 @@ class Resident(InMemory):
             examples, network, batch_size, resample=resample, seed=seed, augmentation=augmentation, alpha=alpha, ids=ids
         )
         self.codes = Codes(examples.sequences, self.device)
+        self.bound_codes = None if self.bound is None else Codes(self.bound, self.device)
         self.resample = resample and bool((examples.origin == Origin.DINUCLEOTIDE).any())
         self.last_epoch = last_epoch
         self._ids = None if ids is None else to_device(ids, self.device)
@@ -126,8 +127,12 @@ class Resident(InMemory):
             start += len(own)
             codes, lengths = self.changed_at(*self.codes.take(at, width), at, epoch)
             weights = None if self.weights is None else self.weights.index_select(0, at)
+            if self.bound_codes is None:
+                targets = self.targets.index_select(0, at)
+            else:
+                targets = of_bases(self.bound_codes.take(at, width)[0])
             for inputs in self.network.prepare(codes, lengths, len(own)):
-                yield Batch(part, inputs, self.targets.index_select(0, at), weights)
+                yield Batch(part, inputs, targets, weights)
 
     def changed_at(self, codes: Tensor, lengths: Tensor | None, at: Tensor, epoch: int) -> tuple[Tensor, Tensor | None]:
         """Do what :meth:`changed` does, for rows that are on the device."""
@@ -153,4 +158,5 @@ def fits(examples: Examples, device: torch.device) -> bool:
         return True
     free, _ = torch.cuda.mem_get_info(device)
     n_targets = 0 if examples.targets is None else examples.targets.shape[1]
-    return len(examples.sequences.data) + len(examples) * (24 + 4 * n_targets) < SHARE_OF_MEMORY * free
+    per_letter = 1 if examples.bound is None else 2
+    return per_letter * len(examples.sequences.data) + len(examples) * (24 + 4 * n_targets) < SHARE_OF_MEMORY * free

@@ -69,7 +69,7 @@ class FromDisk(Feed):
     ) -> None:
         super().__init__(network, batch_size, seed, augmentation, alpha)
         self.examples, self.resample = streamed, resample and streamed.has_shuffles
-        self.complete = streamed.training.complete
+        self.complete = streamed.training.complete and not network.per_base
 
     def __len__(self) -> int:
         n: int = self.examples.counts["train"]

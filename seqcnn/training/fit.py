@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqcnn.dataset.examples import Examples
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import TrainingError
 from seqcnn.models.network import Network
+from seqcnn.training import bases
 from seqcnn.training.averaging import Average
 from seqcnn.training.feeds import create_feed
 from seqcnn.training.history import Best, Epoch, History, StepLosses
@@ -36,7 +38,7 @@ class Fit:
     network : Network
         Seeded; on the device to be used.
     train : Examples or Streamed
-        With targets.
+        With targets; where it is known which bases are bound, networks that score bases learn these.
     valid : Examples or None
         Decides which epoch's weights a member keeps; without it, or without a target in it, the last.
     plan : Plan
@@ -62,6 +64,9 @@ class Fit:
     ) -> None:
         if valid is not None and (valid.targets is None or np.isnan(valid.targets).all()):
             valid = None
+        network.per_base = bases.trains_on_bases(network.gives_bases, network.settings.n_targets, plan.task, train)
+        if network.per_base:
+            bases.check_tools(plan)
         self.network, self.valid, self.plan, self.class_weight = network, valid, plan, class_weight
         self.feed = create_feed(
             train,
@@ -214,9 +219,14 @@ class Fit:
         if self.valid is None or self.valid.targets is None or not self._is_checked(epoch):
             return [math.nan] * members, [math.nan] * members
         self.network.eval()
-        scores = member_scores(self.network, self.valid.sequences)
         weight = None if self.class_weight is None else self.class_weight.cpu()
-        targets, weights = self.valid.targets, self.valid.weights
+        scores: NDArray[np.float32]
+        weights: NDArray[np.float32] | None
+        if self.network.per_base and self.valid.bound is not None:
+            scores, targets, weights = bases.validation(self.network, self.valid)
+        else:
+            scores = member_scores(self.network, self.valid.sequences)
+            targets, weights = self.valid.targets, self.valid.weights
         counted = None if weights is None else torch.from_numpy(weights)
         loss = losses(
             self.plan.task,

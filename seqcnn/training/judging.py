@@ -64,6 +64,45 @@ def binary_metrics(truth: Array, scores: Array, seed: int = 0, weights: Weights 
     return counts | _with_intervals(len(truth), seed, measure) | {"threshold": threshold}
 
 
+def base_metrics(
+    truth: NDArray[np.uint8],
+    scores: Array,
+    sequence: NDArray[np.intp],
+    seed: int = 0,
+    weights: Weights | None = None,
+) -> dict[str, Any]:
+    """Judge the scores of bases.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (n,)
+        1 for bases that are bound, 0 for others.
+    scores : ndarray, shape (n,)
+    sequence : ndarray of int, shape (n,)
+        Which sequence each base is of: it is sequences that are resampled, as neighbouring bases are alike.
+    seed : int
+    weights : ndarray, shape (n,), optional
+
+    Returns
+    -------
+    dict
+        ``bases_n``, ``bases_bound``, ``bases_prevalence``, and with intervals ``bases_auroc`` and ``bases_auprc``
+        (average precision), NaN if there is one class only.
+    """
+    ranking = Ranking(truth == 1, scores)
+    weights = np.ones(len(truth), dtype=np.int64) if weights is None else weights[ranking.order]
+    _, of_base = np.unique(sequence[ranking.order], return_inverse=True)
+    n_sequences = int(of_base.max(initial=-1)) + 1
+
+    def measure(rows: Rows) -> dict[str, float]:
+        drawn = np.bincount(rows, minlength=n_sequences)
+        return dict(zip(("bases_auroc", "bases_auprc"), ranking.areas(weights * drawn[of_base]), strict=True))
+
+    counts: dict[str, Any] = {"bases_n": len(truth), "bases_bound": int(ranking.truth.sum())}
+    counts["bases_prevalence"] = _share(ranking.truth, weights) if n_sequences else float("nan")
+    return counts | _with_intervals(n_sequences, seed, measure, columns=4 * len(truth) // max(1, n_sequences))
+
+
 def regression_metrics(truth: Array, scores: Array, seed: int = 0, weights: Weights | None = None) -> dict[str, Any]:
     """Judge predictions of one numeric target: ``n``, ``pearson``, ``spearman`` and ``mse`` with intervals.
 

@@ -14,6 +14,7 @@ from seqcnn.dataset.streamed import Streamed
 from seqcnn.models import architectures
 from seqcnn.models.network import Network, Scale
 from seqcnn.sequence.contexts import N_CONTEXTS
+from seqcnn.training import bases
 from seqcnn.training.fit import Fit, Plan, Watcher
 from seqcnn.training.history import Epoch, History
 from seqcnn.training.keeping import Keeper
@@ -112,6 +113,8 @@ def fit_members(
     network = _create(options, members, n_scores, both_strands, N_CONTEXTS * training.has_contexts, device)
     scaling = find_scaling(task, known)
     weight = _class_weights(task, scaling.apply(known), n_scores, device) if options.balance else None
+    if weight is not None and bases.trains_on_bases(network.gives_bases, n_scores, task, training):
+        weight = bases.balance(training).to(device)
     training = training.changed(scaling.apply) if isinstance(training, Streamed) else scaling.apply(training)
     valid = None if valid is None else scaling.apply(valid)
     if start is not None:

@@ -16,7 +16,7 @@ from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import InputError, TrainingError
 from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network
-from seqcnn.training import parallel
+from seqcnn.training import bases, parallel
 from seqcnn.training.evaluate import evaluate_part
 from seqcnn.training.fit import Watcher
 from seqcnn.training.held_out import HeldOut
@@ -218,6 +218,9 @@ def make_model(
     about: dict[str, Any] = {"seqcnn": __version__, "options": asdict(options), "split": dict(counts)}
     if options.task == "multiclass":
         about["class_column"] = class_column
+    if network.per_base:
+        known = bases.counts(training)
+        about["bases"] = {"bound": int(known[1]), "not bound": int(known[0])}
     about["prevalence"] = _prevalence(training, options.task, len(target_names))
     return Model(network, options.architecture, alphabet, options.task, tuple(target_names), length, about)
 

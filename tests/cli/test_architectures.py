@@ -26,6 +26,7 @@ OWN: dict[str, list[str]] = {
     "dilated": ["--n-layers", "2", "--batch-norm", "--strands", "equivariant"],
     "inception": ["--n-blocks", "1", "--pooling", "attention"],
     "resnet": ["--n-blocks", "1", "--width", "1.5", "--initialisation", "orthogonal"],
+    "unet": ["--n-levels", "1", "--pooling", "average", "--strands", "mean"],
     "vgg": ["--n-blocks", "2", "--no-batch-norm", "--strands", "mean", "--padding", "valid"],
 }
 
@@ -90,6 +91,7 @@ def test_settings_reach_the_network(trained: dict[str, Path]) -> None:
     assert (settings["dilated"].n_layers, settings["dilated"].batch_norm) == (2, True)
     assert (settings["dilated"].strands, settings["vgg"].strands) == ("equivariant", "mean")
     assert (settings["resnet"].width, settings["resnet"].initialisation) == (1.5, "orthogonal")
+    assert (settings["unet"].n_levels, settings["unet"].pooling, settings["unet"].strands) == (1, "average", "mean")
     assert (settings["vgg"].n_blocks, settings["vgg"].batch_norm) == (2, False)
     assert all(each.n_filters == 4 and each.hidden == 3 for each in settings.values())
 

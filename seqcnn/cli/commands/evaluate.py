@@ -38,7 +38,8 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     For a binary target: AUROC, AUPRC beside the share of positives, accuracy at the best threshold. For a numeric one:
     Pearson, Spearman, mean squared error; for counts the Poisson deviance, and the share of it that is explained, in
     place of the last. For several classes: accuracy, mean AUROC, log loss, which class is taken for which, and AUROC
-    and AUPRC of each. A table is printed, and written as JSON with --output. Intervals come from resampling the
+    and AUPRC of each. With --bound-bases, or a dataset encoded so, and a model that scores bases: AUROC and AUPRC of
+    all bases too. A table is printed, and written as JSON with --output. Intervals come from resampling the
     examples.
     """
     from seqcnn.cli import given as options_given
@@ -77,7 +78,7 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     report.counts(tally)
     metrics = evaluate(trained, examples, seed=given["seed"], batch_size=given["batch_size"], undo=undo)
     problems = [values.get("problem") for values in metrics.values()]
-    if all(problems):
+    if all(problems) and not any("bases_auroc" in values for values in metrics.values()):
         raise InputError(f"{problems[0]} among the {len(examples):,} examples: nothing to judge by", data[0])
     click.echo(metrics_table(metrics))
     if output is not None:

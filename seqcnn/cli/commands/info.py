@@ -88,6 +88,7 @@ def _dataset(path: str) -> dict[str, Any]:
     facts |= _structure(dataset)
     if weights:
         facts["weights"] = _spread(weights, len(dataset))
+    facts |= _bound(dataset) if dataset.has_bound else {}
     if splits:
         facts["split"] = _words(splits)
     if chroms:
@@ -111,6 +112,17 @@ def _structure(dataset: Dataset) -> dict[str, str]:
         counts += np.bincount(contexts(chunk.sequences.data), minlength=N_CONTEXTS + 1)
     shares = zip(NAMES, (counts[1:] / max(1, counts.sum())).tolist(), strict=True)
     return {"structure": f"{in_words(dataset.structure)}: {', '.join(f'{share:.1%} {name}' for name, share in shares)}"}
+
+
+def _bound(dataset: Dataset) -> dict[str, Any]:
+    """Say how many bases are bound."""
+    import numpy as np
+
+    found = np.zeros(3, dtype=np.int64)
+    for chunk in dataset.chunks():
+        if chunk.bound is not None:
+            found += np.bincount(chunk.bound.data, minlength=3)
+    return {"bound bases": f"{found[1]:,} of {found[0] + found[1]:,}, {found[2]:,} unknown"}
 
 
 def _origin(made: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,13 +182,15 @@ def _model(path: str) -> dict[str, Any]:
         return facts
     if "preparation" in trained:
         facts["targets prepared"] = _prepared(trained["preparation"])
+    if "bases" in trained:
+        facts["trained on bases"] = f"{trained['bases']['bound']:,} bound, {trained['bases']['not bound']:,} not bound"
     facts["trained by"] = f"seqcnn {trained.get('seqcnn')}"
     facts |= {
         f"{part} examples": n for part, n in trained.get("split", {}).items() if part in ("train", "valid", "test")
     }
     for part in ("valid", "test"):
         for name, metrics in trained.get("metrics", {}).get(part, {}).items():
-            for metric in ("auroc", "auprc", "accuracy", "pearson", "spearman", "explained_deviance"):
+            for metric in ("auroc", "auprc", "accuracy", "pearson", "spearman", "explained_deviance", "bases_auprc"):
                 if metric in metrics and (metric != "accuracy" or "classes" in metrics):
                     facts[f"{part} {metric} ({name})"] = round(metrics[metric]["value"], 4)
     return facts

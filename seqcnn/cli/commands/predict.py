@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,6 +40,11 @@ Examples:
     is_flag=True,
     help="Write as the published DeepBind program does: the sequence, then a score for each target.",
 )
+@options.option(
+    "--per-base",
+    is_flag=True,
+    help="Write a line for every base, with models that score bases (unet).",
+)
 @options.option("--no-head", is_flag=True, help="Write no header line.")
 @options.reading(by_model=True)
 @options.structure(by_model=True)
@@ -52,7 +58,8 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     of the expected count) and, for a binary target, probability, or for counts, rate; with several targets, a column
     NAME (and NAME_probability or NAME_rate) for each. For several classes: class, the likeliest one, and for each NAME
     and NAME_probability, which sum to 1. A sequence without a letter scores nan. With --echo: sequence, and a column
-    for each target. Memory use does not depend on the size of the input.
+    for each target. With --per-base: name, position (of a base in its sequence, or chrom, position and strand for
+    regions; from 0), base, and the base's score and probability. Memory use does not depend on the size of the input.
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli.row_tables import opened, write_text
@@ -60,9 +67,9 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     from seqcnn.dataset.sources import Tally, read_all
     from seqcnn.errors import UsageError
     from seqcnn.formats.output import check_output
+    from seqcnn.models import bases
     from seqcnn.models import device as devices
     from seqcnn.models.modelfile import load
-    from seqcnn.models.predict import mean_and_spread
 
     report = options_given.reporter(given)
     if output != "-":
@@ -73,6 +80,11 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     if given["spread"] and trained.network.settings.n_members == 1:
         raise UsageError("--spread needs an ensemble, but the model has one member; see train --members")
     options_given.set_rule(trained, given["rule"])
+    if given["per_base"]:
+        bases.check(trained, "the model")
+        idle = next((name for name in ("spread", "echo") if given[name]), None)
+        if idle is not None:
+            raise UsageError(f"--{idle} has no use with --per-base")
     reading = options_given.reading_for(trained, given, report)
     tally = Tally()
     sources = open_sources(sequences, reading, tally, label=None, keep_empty=True)
@@ -86,13 +98,8 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         report.progress("scoring") as progress,
     ):
         for chunk in read_all(sources):
-            scores, spread = mean_and_spread(trained.network, chunk.sequences, given["batch_size"])
-            lines = (
-                _echo(trained, chunk, scores, header=header)
-                if given["echo"]
-                else _lines(trained, chunk, scores, spread if given["spread"] else None, placed=placed, header=header)
-            )
-            write_text(out, lines)
+            for lines in _texts(trained, chunk, given, placed=placed, header=header):
+                write_text(out, lines)
             header = False
             n_rows += len(chunk)
             n_silent += int((chunk.sequences.lengths == 0).sum())
@@ -103,6 +110,22 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
         report.say(f"{n_silent:,} sequences without a letter: their score is nan")
     if output != "-":
         report.say(f"wrote {output}: {n_rows:,} sequences")
+
+
+def _texts(model: Model, chunk: Examples, given: Mapping[str, Any], *, placed: bool, header: bool) -> Iterator[str]:
+    """Yield the lines of a chunk."""
+    from seqcnn.models.predict import mean_and_spread
+
+    if given["per_base"]:
+        from seqcnn.cli.base_table import base_lines
+
+        yield from base_lines(model, chunk, placed=placed, header=header)
+        return
+    scores, spread = mean_and_spread(model.network, chunk.sequences, given["batch_size"])
+    if given["echo"]:
+        yield _echo(model, chunk, scores, header=header)
+    else:
+        yield _lines(model, chunk, scores, spread if given["spread"] else None, placed=placed, header=header)
 
 
 def _lines(

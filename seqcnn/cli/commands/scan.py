@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from seqcnn.cli.console import Reporter
     from seqcnn.cli.scan_outputs import Output
     from seqcnn.formats.genome import Genome
+    from seqcnn.interpret.base_scan import BaseScanner
     from seqcnn.interpret.genome_scan import Range, Scanner
     from seqcnn.interpret.thresholds import Threshold
+    from seqcnn.models.modelfile import Model
 
 
 @click.command(
@@ -50,6 +52,11 @@ Examples:
 @options.option(
     "--step", type=click.IntRange(min=1), default=1, metavar="BP", help="Distance from one window to the next, in bp."
 )
+@options.option(
+    "--per-base",
+    is_flag=True,
+    help="Score every base by itself, with models that do (unet): a track of the probability that it is bound.",
+)
 @options.option("--chroms", metavar="CHROM,...", callback=options.csv, help="Chromosomes to scan.", show_default="all")
 @options.option("--soft-mask", is_flag=True, help="Read lower case as N.")
 @options.option(
@@ -78,6 +85,9 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     detectors' length for models that score so (predict --rule), else as long as in training, or --length; both strands
     count where the model reads both. Windows of N alone have no score. Several targets or models give a file each.
 
+    With --per-base a track has each base's own value, which its surroundings decide as far as the network sees; N has
+    none.
+
     Hits are BED6 lines of windows: name of the target, score as it is, and the strand that scores better. Of
     overlapping hits the best is kept.
     """
@@ -97,12 +107,7 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
     device = devices.find(given["device"])
-    scanner = Scanner(
-        options_given.load_all(models, str(device), given["rule"]),
-        length=given["length"],
-        targets=given["targets"],
-        step=given["step"],
-    )
+    scanner = _scanner(options_given.load_all(models, str(device), given["rule"]), kind, given)
     paths = scan_outputs.find_paths(output, kind, scanner.tracks, force=force)
     with Genome(genome_path, soft_mask=given["soft_mask"]) as genome:
         for note in genome.notes:
@@ -110,7 +115,7 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
         sizes = _choose(genome, given["chroms"])
         ranges = find_ranges(sizes, scanner.shortest, given["step"], given["shard"])
         _announce(report, scanner, sizes, devices.describe(device))
-        if kind == "bed":
+        if kind == "bed" and isinstance(scanner, Scanner):
             least = _least(report, scanner, genome, sizes, ranges, threshold, given)
             most = int(threshold.value) if threshold.kind == "top" else None
             with scan_outputs.open_hits(
@@ -125,6 +130,22 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
         if genome.n_ambiguous:
             report.say(f"{genome.n_ambiguous:,} ambiguous letters read as N")
     _finish(report, counts, output, paths, models, genome_path, given, thresholds=threshold)
+
+
+def _scanner(models: Mapping[str, Model], kind: str, given: Mapping[str, Any]) -> Scanner | BaseScanner:
+    """Return what scores windows, or every base."""
+    from seqcnn.errors import UsageError
+    from seqcnn.interpret.base_scan import BaseScanner
+    from seqcnn.interpret.genome_scan import Scanner
+
+    if not given["per_base"]:
+        return Scanner(models, length=given["length"], targets=given["targets"], step=given["step"])
+    if kind == "bed":
+        raise UsageError("--per-base makes a track: write bigWig or bedGraph")
+    idle = "length" if given["length"] is not None else "step" if given["step"] != 1 else None
+    if idle is not None:
+        raise UsageError(f"--{idle} has no use with --per-base, which scores every base")
+    return BaseScanner(models, targets=given["targets"])
 
 
 def _threshold(kind: str, given: Mapping[str, Any]) -> Threshold:
@@ -160,12 +181,13 @@ def _choose(genome: Genome, chroms: Sequence[str] | None) -> dict[str, int]:
     return {chrom: size for chrom, size in genome.chroms.items() if chrom in wanted}
 
 
-def _announce(report: Reporter, scanner: Scanner, sizes: Mapping[str, int], device: str) -> None:
+def _announce(report: Reporter, scanner: Scanner | BaseScanner, sizes: Mapping[str, int], device: str) -> None:
     lengths = sorted({track.length for track in scanner.tracks})
     shown = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
     n = len(scanner.tracks)
     what = scanner.tracks[0].name if n == 1 else f"{n} targets"
-    report.say(f"{what}: windows of {shown} bp, every {scanner.step} bp of {sum(sizes.values()):,}")
+    windows = "every base" if scanner.longest == 1 else f"windows of {shown} bp, every {scanner.step} bp"
+    report.say(f"{what}: {windows} of {sum(sizes.values()):,}")
     short = sum(size < scanner.shortest for size in sizes.values())
     if short:
         report.say(f"{short:,} sequences are shorter than a window: no scores")
@@ -197,7 +219,9 @@ def _least(
     return least
 
 
-def _run(report: Reporter, scanner: Scanner, genome: Genome, ranges: Sequence[Range], output: Output) -> Counter[str]:
+def _run(
+    report: Reporter, scanner: Scanner | BaseScanner, genome: Genome, ranges: Sequence[Range], output: Output
+) -> Counter[str]:
     """Scan; return the counts."""
     total = sum(-(-(stop - start) // scanner.step) for _, start, stop in ranges)
     counts = Counter[str]()
@@ -211,7 +235,8 @@ def _run(report: Reporter, scanner: Scanner, genome: Genome, ranges: Sequence[Ra
     output.finish()
     seconds = time.perf_counter() - began
     if counts["windows of N alone left out"]:
-        report.say(f"{counts['windows of N alone left out']:,} windows of N alone left out")
+        what = "bases that are N" if scanner.longest == 1 else "windows of N alone"
+        report.say(f"{counts['windows of N alone left out']:,} {what} left out")
     bases = counts["windows"] * scanner.step
     report.detail(f"{bases / seconds / 1e6:.3g} Mb/s, with writing")
     return counts
@@ -237,4 +262,5 @@ def _finish(
         write_json(record.finish(), Path(output) / "run.json")
     if output != "-":
         many = f"{len(paths):,} files, " if len(paths) > 1 else ""
-        report.say(f"wrote {output}: {many}{counts['windows']:,} windows")
+        what = "bases" if given["per_base"] else "windows"
+        report.say(f"wrote {output}: {many}{counts['windows']:,} {what}")

@@ -42,6 +42,11 @@ def find(name: str) -> type[Network]:
     return model
 
 
+def gives_bases(name: str) -> bool:
+    """Say whether networks of an architecture score every base."""
+    return find(name).gives_bases
+
+
 def create(name: str, options: dict[str, Any]) -> Network:
     """Build a network.
 
