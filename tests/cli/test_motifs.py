@@ -220,7 +220,7 @@ def test_pictures(shell: Shell, trained: Path, data: dict[str, Path], tmp_path: 
     done = shell("motifs", trained, data["plain.fa"], *words)
     assert (done.code, done.err) == (0, "")
     assert {p.name for p in (out / "logos").iterdir()} == {"filter_0.svg", "filter_0_rc.svg", "sheet.svg", "notes.txt"}
-    assert {name for name in former if (out / name).exists()} == {"logos/notes.txt", "my.png"}
+    assert {name for name in former if (out / name).exists()} == {"logos/notes.txt", "a.png"}
 
 
 def test_several_targets(shell: Shell, data: dict[str, Path], tmp_path: Path) -> None:

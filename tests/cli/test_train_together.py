@@ -75,7 +75,7 @@ def test_who_does_not_speak(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 
 @pytest.mark.usefixtures("follower")
 def test_who_does_not_write(tmp_path: Path) -> None:
-    write_run(tmp_path, None, [], {}, None)  # type: ignore[arg-type]
+    write_run(tmp_path, None, [], {}, [], None)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 

@@ -16,6 +16,7 @@ from seqcnn.dataset.examples import UNKNOWN, Examples, unknown_bases
 from seqcnn.dataset.split import SplitOptions
 from seqcnn.dataset.store import Dataset, DatasetWriter
 from seqcnn.dataset.streamed import Streamed
+from seqcnn.errors import UsageError
 from seqcnn.models import architectures
 from seqcnn.models.bases import base_scores, member_base_scores
 from seqcnn.models.modelfile import Model
@@ -23,6 +24,7 @@ from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import Ragged
 from seqcnn.training import bases, judging
 from seqcnn.training import feed as feed_module
+from seqcnn.training.augmentation import Augmentation
 from seqcnn.training.digest import digest
 from seqcnn.training.evaluate import evaluate
 from seqcnn.training.feed import InMemory
@@ -233,3 +235,27 @@ def test_metrics_of_bases_are_those_of_sklearn(monkeypatch: pytest.MonkeyPatch) 
         assert (found["bases_n"], found["bases_bound"]) == (known.sum(), truth.sum())
         assert found["auroc"]["value"] > 0
     assert "bases_n" not in evaluate(model, replace(examples, bound=None))["bound"]
+
+
+@pytest.mark.parametrize(
+    ("said", "changed"),
+    [
+        ("--shift", {"augmentation": Augmentation(shift=3)}),
+        ("--reverse-complement", {"augmentation": Augmentation(reverse_complement=True)}),
+        ("--loss hinge", {"loss": "hinge"}),
+    ],
+)
+def test_tools_that_part_bases_from_what_is_known_of_them(said: str, changed: dict[str, Any]) -> None:
+    plan = Plan("binary", 3, 16, "adamw", "one-cycle", [Rates(0.02, 0.01)] * 2, 0, False, 5, **changed)
+    with pytest.raises(UsageError, match=f"{said} does not go with training on bases"):
+        Fit(make(), marked(8, 1), None, plan)
+    unmarked = replace(marked(8, 1), bound=None)
+    if said != "--reverse-complement":  # both strands are read here
+        Fit(make(), unmarked, None, plan)
+
+
+def test_bases_are_trained_on_where_some_are_mutated_or_erased() -> None:
+    plan = Plan("binary", 3, 16, "adamw", "one-cycle", [Rates(0.02, 0.01)] * 2, 0, False, 5)
+    plan = replace(plan, augmentation=Augmentation(mutate_rate=0.1, erase=3))
+    history = Fit(make(), marked(64, 1), marked(16, 2), plan).run()
+    assert len(history.epochs) == 3

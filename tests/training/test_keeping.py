@@ -334,7 +334,7 @@ class Second(parallel.Group):
         super().__init__(1, 2)
         object.__setattr__(self, "steps", steps)
 
-    def share(self, batch_size: int) -> slice:
+    def share(self, batch_size: int, *, pairs: bool = False) -> slice:
         return slice(0, batch_size)
 
     def agree(self, tensor: Any) -> None:
