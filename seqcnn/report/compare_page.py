@@ -53,7 +53,7 @@ def render_comparison(runs: Sequence[Run]) -> str:
     ]
     targets = list(dict.fromkeys(target for run in runs for target in run.columns))
     shown = targets[:MOST_TARGETS]
-    metric = words.VALIDATION[first.task]
+    metric = words.validation(first)
     return (
         environment()
         .get_template("compare.html.j2")
@@ -149,7 +149,9 @@ def _order(part: Part) -> Any:
 
 def _figures(named: Sequence[Named], target: str) -> Table:
     task = named[0].run.task
-    keys = words.METRICS[task]
+    keys: tuple[str, ...] = words.METRICS[task]
+    if any(words.BASES[0] in (judged(each.run)[1].get(target) or {}) for each in named):
+        keys += words.BASES
     rows = []
     for each in named:
         part, metrics = judged(each.run)
@@ -157,7 +159,7 @@ def _figures(named: Sequence[Named], target: str) -> Table:
         n = values.get("n")
         rows.append(
             [each.name, words.PARTS[part], "" if n is None else f"{n:,}"]
-            + [values.get("problem") or "" if "problem" in values else interval(values.get(key)) for key in keys]
+            + [interval(values.get(key)) or str(values.get("problem") or "") for key in keys]
             + [words.duration(each.run.record.get("seconds"))]
         )
     return Table(["run", "judged by", "n", *(words.NAMES[key] for key in keys), "time"], rows)

@@ -40,7 +40,7 @@ def validation(history: pd.DataFrame, best: Sequence[int], metric: str) -> Chart
     if "validation_score" not in history or not np.isfinite(history["validation_score"]).any():
         return None
     low, high = spanning([usual(history["validation_score"])])
-    plot = _over_epochs(history, f"validation {metric}", (low, min(high, 1.0) if metric.endswith("AUROC") else high))
+    plot = _over_epochs(history, f"validation {metric}", (low, min(high, 1.0) if "AUROC" in metric else high))
     _draw_networks(plot, history, "validation_score", "c0")
     _mark_kept(plot, best)
     kept = f"epoch {best[0]}" if len(set(best)) == 1 else f"epochs {min(best)} to {max(best)}" if best else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from seqcnn.report import charts, curves
 from seqcnn.report.cautions import judged
 from seqcnn.report.charts import Chart, Ranked, interval
 from seqcnn.report.run_files import Part, Run
-from seqcnn.report.words import METRICS, NAMES
+from seqcnn.report.words import BASES, METRICS, NAMES, PARTS
 
 MOST_TARGETS: Final = 6
 """Targets of which plots are drawn."""
@@ -63,6 +63,8 @@ class Judgement:
         Targets without plots.
     confusion : Confusion or None
     classes : Table or None
+    bases : Table or None
+        How well bound bases are told from others, where a network scores bases.
     """
 
     part: str
@@ -71,7 +73,7 @@ class Judgement:
     left_out: int = 0
     confusion: Confusion | None = None
     classes: Table | None = None
-    parts: list[str] = field(default_factory=list)
+    bases: Table | None = None
 
 
 def judge(run: Run) -> Judgement:
@@ -84,7 +86,7 @@ def judge(run: Run) -> Judgement:
     plots = [] if scores is None else _plots(run, scores, part, metrics)
     left_out = max(0, len(run.columns) - MOST_TARGETS) if scores is not None else 0
     of_classes: Mapping[str, Any] = next(iter(metrics.values()), {}) if run.task == "multiclass" else {}
-    return Judgement(part, tables, plots, left_out, _confusion(of_classes), _classes(of_classes))
+    return Judgement(part, tables, plots, left_out, _confusion(of_classes), _classes(of_classes), _bases(run))
 
 
 def shown_part(run: Run, part: str) -> Part | None:
@@ -118,6 +120,26 @@ def table(metrics: Mapping[str, Mapping[str, Any]], task: str) -> Table:
             cells += [f"{values.get('positives', 0):,}", f"{values.get('prevalence') or 0:.3f}"]
         rows.append([*cells, *(interval(values.get(key)) for key in keys)])
     return Table(header, rows, max(0, len(metrics) - MOST_ROWS))
+
+
+def of_bases(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Table | None:
+    """Lay out metrics of bases, a row for each name, those without such left out; None if there are none."""
+    known = [(name, values) for name, values in rows if BASES[0] in values]
+    if not known:
+        return None
+    cells = []
+    for name, values in known:
+        share = values.get("bases_prevalence")
+        counted = [f"{values['bases_n']:,}" if "bases_n" in values else "", "" if share is None else f"{share:.3f}"]
+        cells.append([name, *counted, *(interval(values.get(key)) for key in BASES)])
+    return Table(["", "bases", "share bound", "AUROC", "AUPRC"], cells)
+
+
+def _bases(run: Run) -> Table | None:
+    """Lay out metrics of bases of all parts; only one target can have such."""
+    parts = [(name, values) for name in ("test", "valid") for values in (run.metrics.get(name) or {}).values()]
+    parts += [("folds", values) for values in judged_folds(run).values()]
+    return of_bases([(PARTS[name], values) for name, values in parts])
 
 
 def _folds_table(run: Run) -> Table:

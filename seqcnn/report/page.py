@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seqcnn.errors import InputError
 from seqcnn.report import course_charts, words
 from seqcnn.report.cautions import find
-from seqcnn.report.judgement import Table, judge, split_table, table
+from seqcnn.report.judgement import Table, judge, of_bases, split_table, table
 from seqcnn.report.motif_section import Motifs, is_accession
 from seqcnn.report.mutation_section import Mutations
 from seqcnn.report.run_files import Run, read_json
@@ -37,11 +37,14 @@ class Evaluation:
     path, data : str
         The file; what was judged on.
     table : Table
+    bases : Table or None
+        How well bound bases are told from others.
     """
 
     path: str
     data: str
     table: Table
+    bases: Table | None = None
 
 
 def read_evaluation(path: Path, task: str) -> Evaluation:
@@ -59,7 +62,8 @@ def read_evaluation(path: Path, task: str) -> Evaluation:
     chroms = (record.get("options") or {}).get("chroms")
     if chroms:
         data += f", {', '.join(map(str, chroms))}"
-    return Evaluation(str(path), data, table(record["metrics"], task))
+    metrics: Mapping[str, Mapping[str, Any]] = record["metrics"]
+    return Evaluation(str(path), data, table(metrics, task), of_bases(list(metrics.items())))
 
 
 def render_report(
@@ -78,7 +82,7 @@ def render_report(
     evaluations : sequence of Evaluation
     """
     best = [epoch for row in run.record.get("best_epoch") or [] for epoch in (row if isinstance(row, list) else [row])]
-    metric = words.VALIDATION[run.task]
+    metric = words.validation(run)
     course = []
     if run.history is not None:
         found = (course_charts.losses(run.history, best), course_charts.validation(run.history, best, metric))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
+from seqcnn.dataset.structure import in_words
 from seqcnn.report.cautions import judged
 from seqcnn.report.charts import interval
 from seqcnn.report.run_files import Run
@@ -19,6 +20,8 @@ METRICS: Final = {
 }
 NAMES: Final = {
     "auroc": "AUROC",
+    "bases_auroc": "AUROC of bases",
+    "bases_auprc": "AUPRC of bases",
     "auprc": "AUPRC",
     "accuracy": "accuracy",
     "pearson": "Pearson",
@@ -34,9 +37,18 @@ VALIDATION: Final = {
     "poisson": "explained deviance",
     "multiclass": "mean AUROC",
 }
+BASES: Final = ("bases_auroc", "bases_auprc")
+"""Metrics of a network that scores bases, where it is known which are bound."""
 PARTS: Final = {"test": "test", "valid": "validation", "folds": "cross-validation"}
 
 _QUIET: Final = ("quiet", "verbose", "force", "checkpoint_seconds", "resume")
+
+
+def validation(run: Run) -> str:
+    """Return what the validation score is called: of bases, where the network was trained on these."""
+    known = [values for part in ("valid", "test") for values in (run.metrics.get(part) or {}).values()]
+    known += (run.metrics.get("cross_validation") or {}).values()
+    return NAMES[BASES[0]] if any(BASES[0] in values for values in known) else VALIDATION[run.task]
 
 
 def short(text: object, most: int = 120) -> str:
@@ -73,6 +85,10 @@ def headline(run: Run) -> str:
     known = {target: values for target, values in metrics.items() if "problem" not in values}
     trained = run.about.get("training", {}).get("split", {}).get("train")
     on = f"Trained on {trained:,} sequences" if isinstance(trained, int) else "Trained"
+    if not known and (of_bases := [each["bases_auroc"] for each in metrics.values() if "bases_auroc" in each]):
+        told = interval(of_bases[0]).replace("(", "(95 % interval ")
+        where = {"test": "test", "valid": "validation", "folds": "held-out"}[part]
+        return f"{on} from {file_names(run.record)}, it tells bound bases of {where} sequences with an AUROC of {told}."
     if not known:
         return f"{on} from {file_names(run.record)}. How good it is on others is not known."
     key = METRICS[run.task][0]
@@ -107,19 +123,17 @@ def tiles(run: Run) -> list[tuple[str, str, str]]:
     found = []
     if len(known) == 1:
         for key in METRICS[run.task][:3]:
-            value = known[0].get(key) or {}
-            if value.get("value") is not None:
-                beside = "" if value.get("low") is None else f"{_plain(value['low'])} to {_plain(value['high'])}"
-                if key == "auprc" and known[0].get("prevalence") is not None:
-                    beside += f"; chance {known[0]['prevalence']:.2g}"
-                name = "mean AUROC" if run.task == "multiclass" and key == "auroc" else NAMES[key]
-                found.append((name, _plain(value["value"]), beside))
+            name = "mean AUROC" if run.task == "multiclass" and key == "auroc" else NAMES[key]
+            found += _tile(name, known[0].get(key) or {}, known[0].get("prevalence"), key == "auprc")
     elif known:
         key = METRICS[run.task][0]
         each = [float(values[key]["value"]) for values in known if (values.get(key) or {}).get("value") is not None]
         if each:
             found.append((f"mean {NAMES[key]}", _plain(sum(each) / len(each)), f"of {len(each)} targets"))
             found.append((f"lowest {NAMES[key]}", _plain(min(each)), ""))
+    of_bases = [each for each in metrics.values() if "bases_auroc" in each]
+    for key in BASES if of_bases else ():
+        found += _tile(NAMES[key], of_bases[0].get(key) or {}, of_bases[0].get("bases_prevalence"), key == BASES[1])
     if part == "test" and known:
         n = known[0]["n"]
         positives = known[0].get("positives")
@@ -127,6 +141,18 @@ def tiles(run: Run) -> list[tuple[str, str, str]]:
         found.append(("test sequences", f"{n:,}", beside))
     found.append(("time", duration(run.record.get("seconds")), short(run.record.get("device") or "", 40)))
     return found
+
+
+def _tile(
+    name: str, metric: Mapping[str, Any], prevalence: float | None, by_chance: bool
+) -> list[tuple[str, str, str]]:
+    """Return the figure of a metric, if it is known, with its interval, and what chance would give if that is asked."""
+    if metric.get("value") is None:
+        return []
+    beside = "" if metric.get("low") is None else f"{_plain(metric['low'])} to {_plain(metric['high'])}"
+    if by_chance and prevalence is not None:
+        beside += f"; chance {prevalence:.2g}"
+    return [(name, _plain(metric["value"]), beside)]
 
 
 def _plain(value: float) -> str:
@@ -142,6 +168,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
         found.append(("Genome", short(PurePath(str(options["genome"])).name)))
     length = run.about.get("length")
     found.append(("Sequences", f"windows of {length} bp" if length else "as they are"))
+    if record.get("structure"):
+        found.append(("RNA structure", in_words(record["structure"])))
     if record.get("negatives") not in (None, "none"):
         found.append(("Negatives", f"made: {short(record['negatives'], 60)}"))
     what = "Classes" if run.task == "multiclass" else "Target" if len(run.target_names) == 1 else "Targets"

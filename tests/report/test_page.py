@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +17,7 @@ from seqcnn.formats.motif import Motif
 from seqcnn.formats.motif_files import write_motifs
 from seqcnn.report import cautions, words
 from seqcnn.report.compare_page import render_comparison
+from seqcnn.report.judgement import judge
 from seqcnn.report.motif_section import MOST, read_found
 from seqcnn.report.motif_table import COLUMNS
 from seqcnn.report.mutation_section import read_mutations
@@ -165,6 +167,46 @@ def test_cautions(about: dict[str, Any], serious: bool, said: str, tmp_path: Pat
 
 def test_a_good_run_needs_no_caution(tmp_path: Path) -> None:
     assert cautions.find(read_run(make_run(tmp_path / "run", shift=1.0, parts={"valid": 300, "test": 600}))) == []
+
+
+def of_bases(value: float, **more: Any) -> dict[str, Any]:
+    found = {"value": value, "low": value - 0.01, "high": value + 0.01}
+    return {"n": 9, "bases_n": 4321, "bases_prevalence": 0.25, "bases_auroc": found, "bases_auprc": found} | more
+
+
+def test_figures_of_bases_are_shown(tmp_path: Path) -> None:
+    """Also where all sequences are positive, so that bases are all that can be judged."""
+    folder = make_run(tmp_path / "run", parts={"valid": 60})
+    metrics = {"valid": {"bound": of_bases(0.923, problem="one class only")}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (tmp_path / "other.json").write_text(json.dumps({"command": "evaluate", "metrics": {"bound": of_bases(0.876)}}))
+    run = read_run(folder)
+    page = Page(render_report(run, evaluations=[read_evaluation(tmp_path / "other.json", "binary")])).words
+    for said in ("tells bound bases of validation sequences with an AUROC of 0.923", "Bound bases told from others"):
+        assert said in page
+    for said in ("4,321", "0.250", "0.876 (0.866 to 0.886)", "chance 0.25", "AUROC of bases"):
+        assert said in page, said
+    compared = Page(render_comparison([run, read_run(make_run(tmp_path / "plain"))])).words
+    assert "AUROC of bases" in compared
+    assert "0.923 (0.913 to 0.933)" in compared
+    assert "one class only" in compared
+    assert "of bases" not in Page(render_report(read_run(tmp_path / "plain"))).words
+
+
+def test_folds_have_figures_of_bases(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", parts={"fold 1": 60, "fold 2": 60})
+    mean = {"mean": 0.923, "low": 0.9, "high": 0.95, "folds": [0.92, 0.926]}
+    metrics = {"folds": [], "cross_validation": {"bound": {"auroc": mean, "bases_auroc": mean, "bases_auprc": mean}}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    table = judge(read_run(folder)).bases
+    assert table is not None
+    assert table.rows == [["cross-validation", "", "", *["0.923 (0.900 to 0.950)"] * 2]]
+
+
+def test_structure_is_said(tmp_path: Path) -> None:
+    about = {"method": "fold", "by": "ViennaRNA 2.7.0", "span": 100}
+    page = Page(render_report(read_run(make_run(tmp_path / "run", record={"structure": about})))).words
+    assert "folded by ViennaRNA 2.7.0, pairs at most 100 bp apart" in page
 
 
 def test_dead_filters_are_said(tmp_path: Path) -> None:
