@@ -54,6 +54,8 @@ class Prepared:
         What training begins from.
     streamed : Streamed or None
         What is trained on where that is not in memory; `examples` are then few that stand for it.
+    on_bases : bool
+        The network is trained on which bases are bound.
     """
 
     examples: Examples
@@ -65,6 +67,7 @@ class Prepared:
     tally: Tally
     start: Start
     streamed: Streamed | None = None
+    on_bases: bool = False
 
     @property
     def metric(self) -> str:
@@ -163,12 +166,12 @@ def prepare(
     split = assign(examples, splitting, both_strands=both, seed=options.seed, multiclass=task == "multiclass")
     check(examples, split, options, task, built.class_names)
     _announce(report, devices.describe(device), examples, split, task, built.class_names)
-    _note_bases(examples.take(split.rows("train")), built, options, task, tally)
+    on_bases = _find_bases(examples.take(split.rows("train")), built, options, task, tally)
     report.notes(tally)
     report.counts(tally)
     for note in split.notes:
         report.say(note)
-    return Prepared(examples, built, split, task, both, device, tally, start)
+    return Prepared(examples, built, split, task, both, device, tally, start, on_bases=on_bases)
 
 
 def _prepare_streamed(
@@ -189,7 +192,7 @@ def _prepare_streamed(
     assert known.targets is not None
     task = options.task or built.task or find_task(known.targets)
     check_streamed(streamed, options, task, built.class_names)
-    _note_bases(streamed, built, options, task, tally)
+    on_bases = _find_bases(streamed, built, options, task, tally)
     parts = [f"{name} {n:,}" for name, n in streamed.counts.items() if n]
     report.say(f"device {devices.describe(device)}; {'; '.join(parts)}; read in blocks")
     report.notes(tally)
@@ -198,7 +201,7 @@ def _prepare_streamed(
         report.say(note)
     split = Split(np.zeros(0, dtype=object), streamed.counts, streamed.notes)
     both = options.reads_both_strands(built.alphabet)
-    return Prepared(known, built, split, task, both, device, tally, start, streamed)
+    return Prepared(known, built, split, task, both, device, tally, start, streamed, on_bases)
 
 
 def _check_structure(built: Built, options: TrainOptions, start: Start, tally: Tally) -> None:
@@ -212,15 +215,18 @@ def _check_structure(built: Built, options: TrainOptions, start: Start, tally: T
         tally.note("shuffled negatives stay as they are: afresh every epoch they would have to be folded every epoch")
 
 
-def _note_bases(training: Examples | Streamed, built: Built, options: TrainOptions, task: str, tally: Tally) -> None:
-    """Say whether bases are trained on, where architecture or data have such."""
+def _find_bases(training: Examples | Streamed, built: Built, options: TrainOptions, task: str, tally: Tally) -> bool:
+    """Return whether bases are trained on; say it, where architecture or data have such, and refuse what parts them."""
     gives, known = architectures.gives_bases(options.architecture), bases.counts(training)
     if bases.trains_on_bases(gives, len(built.target_names), task, training):
+        bases.check_tools(options)
         tally.note(f"trained on bases: {known[1]:,} of {known[0] + known[1]:,} are bound")
-    elif gives:
+        return True
+    if gives:
         tally.note("trained on the scores of sequences, as the data do not say which bases are bound (--bound-bases)")
     elif known.any():
         tally.note(f"which bases are bound is not used: {options.architecture} scores whole sequences")
+    return False
 
 
 def _announce(

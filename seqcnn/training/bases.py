@@ -13,6 +13,7 @@ from seqcnn.models.bases import member_base_scores
 from seqcnn.models.network import Network
 from seqcnn.training import parallel
 from seqcnn.training.augmentation import Augmentation
+from seqcnn.training.options import TrainOptions
 from seqcnn.training.plan import Plan
 
 
@@ -47,13 +48,13 @@ def balance(examples: Examples | Streamed) -> torch.Tensor:
     return torch.tensor([known[0] / known[1]], dtype=torch.float32)
 
 
-def check_tools(plan: Plan) -> None:
+def check_tools(options: Plan | TrainOptions) -> None:
     """Raise UsageError for what would part bases from what is known of them, or is made for scores of sequences."""
-    changes = plan.augmentation or Augmentation()
+    changes = options.augmentation or Augmentation()
     refused = {
         "--shift": changes.shift,
         "--reverse-complement": changes.reverse_complement,
-        "--loss hinge": plan.loss == "hinge",
+        "--loss hinge": options.loss == "hinge",
     }
     said = next((name for name, given in refused.items() if given), None)
     if said is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -154,7 +154,7 @@ def find_space(
     return space
 
 
-def check_space(space: Space, base: TrainOptions) -> None:
+def check_space(space: Space, base: TrainOptions, check: Callable[[TrainOptions], None] | None = None) -> None:
     """Refuse values that cannot be trained with, before any is drawn.
 
     Parameters
@@ -162,6 +162,8 @@ def check_space(space: Space, base: TrainOptions) -> None:
     space : Space
     base : TrainOptions
         What is not searched.
+    check : callable, optional
+        Raises UsageError for what the data do not go with.
 
     Raises
     ------
@@ -171,7 +173,9 @@ def check_space(space: Space, base: TrainOptions) -> None:
     for name, choice in space.items():
         for value in (choice.low, choice.high) if isinstance(choice, Range) else choice:
             try:
-                base.changed({name: value})
+                changed = base.changed({name: value})
+                if check is not None:
+                    check(changed)
             except UsageError as error:
                 raise UsageError(f"--search {name}={_spell(choice)}: {error}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,3 +98,21 @@ def test_wrong_words(words: list[str], said: str, inputs: Inputs, shell: Shell, 
     assert (done.code, said in done.err) == (2, True), done.err
     done = shell("encode", inputs.positives, "--bound-bases", "5", "-o", tmp_path / "d.h5")
     assert (done.code, "is for regions (BED, narrowPeak), but" in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "--shift", 3], "--shift does not go with training on bases"),
+        (["train", "--shift", 3, "--stream"], "--shift does not go with training on bases"),
+        (["calibrate", "--loss", "hinge"], "--loss hinge does not go with training on bases"),
+        (["calibrate", "--search", "shift=0..5"], "--search shift=0..5: --shift does not go with training on bases"),
+        (["calibrate", "--search", "loss=cross-entropy,hinge"], "--search loss=cross-entropy,hinge: --loss hinge"),
+    ],
+)
+def test_tools_that_bases_do_not_go_with(
+    words: list[Any], said: str, encoded: Path, shell: Shell, tmp_path: Path
+) -> None:
+    """Before anything is trained."""
+    ended = shell(words[0], encoded, "--architecture", "unet", *words[1:], "-o", tmp_path / "run")
+    assert (ended.code, said in ended.err, "epoch" in ended.err, "fit" in ended.err) == (2, True, False, False)

@@ -185,12 +185,13 @@ def _plan(
     """Make folds, and find out what is to be done; return it, and what the folds go by."""
     from seqcnn.cli.calibration import Calibration
     from seqcnn.dataset.folds import assign_folds
+    from seqcnn.training.bases import check_tools
     from seqcnn.training.cross_validation import check_folds
     from seqcnn.training.presets import CALIBRATION
     from seqcnn.training.search import check_space, parse
     from seqcnn.training.trials import CalibrateOptions
 
-    check_space(space, replace(chosen, task=prepared.task))
+    check_space(space, replace(chosen, task=prepared.task), check_tools if prepared.on_bases else None)
     usual = CALIBRATION[given["preset"]]
     examples = prepared.examples.take(prepared.split.part != "test")
     folds, by = assign_folds(
