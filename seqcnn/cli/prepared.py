@@ -211,6 +211,8 @@ def _check_structure(built: Built, options: TrainOptions, start: Start, tally: T
         return
     if options.reads_both_strands(built.alphabet):
         raise UsageError(f"--strands {options.strands}: structures are of one strand")
+    if options.reverse_complement:
+        raise UsageError("--reverse-complement: structures are of one strand, the other would fold otherwise")
     if options.resample and built.negatives == "dinucleotide":
         tally.note("shuffled negatives stay as they are: afresh every epoch they would have to be folded every epoch")
 

@@ -159,6 +159,8 @@ def test_commands_without_structure_refuse_the_model(
     for words in (
         ["export", model, "-o", tmp_path / "m.onnx"],
         ["scan", model, inputs.genome, "-o", tmp_path / "s.bw"],
+        ["design", model, "--length", 30, "-o", tmp_path / "d.fa"],
+        ["embed", model, inputs.rna, "-o", tmp_path / "e.tsv"],
     ):
         done = shell(*words)
         assert done.code == 2
@@ -180,6 +182,11 @@ def test_what_does_not_go_together(
         ([*encode, files["train"], *RNA, "--fold-span", 20], 2, "--fold-span goes with --structure fold"),
         ([*encode, trained["data"], files["plain"], *RNA], 1, "has structures none; those of"),
         ([*train, trained["data"], "--strands", "both"], 2, "structures are of one strand"),
+        (
+            [*train, trained["data"], "--strands", "one", "--reverse-complement"],
+            2,
+            "--reverse-complement: structures are of one strand",
+        ),
         (
             [*train, trained["data"], "--from", trained["without"]],
             1,
