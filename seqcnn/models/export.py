@@ -17,6 +17,7 @@ from seqcnn.errors import SeqcnnError
 from seqcnn.formats.output import atomic_path
 from seqcnn.models.modelfile import Model
 from seqcnn.models.one_hot_form import OneHotForm
+from seqcnn.models.recurrent_onnx import replace_recurrent, translations
 
 INPUT: Final = "one_hot"
 OUTPUT: Final = "scores"
@@ -40,6 +41,7 @@ def to_onnx(model: Model, path: str | PathLike[str]) -> None:
     except ImportError as error:
         raise SeqcnnError(f"ONNX needs the package {error.name}: pip install 'seqcnn[onnx]'") from error
     form = OneHotForm(model.network).cpu().eval()
+    replace_recurrent(form)
     length = 2 * (model.network.detector_length or SOME_LENGTH) + 1
     example = torch.full((2, 4, length), 0.25)
     batch, along = torch.export.Dim("batch"), torch.export.Dim("length", min=_shortest(model))
@@ -51,6 +53,7 @@ def to_onnx(model: Model, path: str | PathLike[str]) -> None:
             output_names=[OUTPUT],
             dynamic_shapes=({0: batch, 2: along},),
             dynamo=True,
+            custom_translation_table=translations(),
             verbose=False,
         )
     assert program is not None

@@ -41,7 +41,7 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
         """Normalise, shape (n, n_members * channels, width); of paired channels both strands' together."""
-        members, channels = self.gain.shape
+        (members, channels), n = self.gain.shape, x.shape[0]
         if self.paired:
             x = apart(x, 1, (members, -1))
             first, second = x[:, :, :channels], x[:, :, channels:].flip(2)
@@ -49,7 +49,8 @@ class Norm(nn.Module):
             inside = None if inside is None else torch.cat([inside, inside])
         x = self._normalise(x.float() if x.dtype.itemsize < 4 else x, inside)
         if self.paired:
-            first, second = apart(x, 1, (members, -1)).chunk(2)
+            x = apart(x, 1, (members, -1))
+            first, second = x[:n], x[n:]  # chunks would be exported for this n alone
             x = torch.cat([first, second.flip(2)], dim=2).flatten(1, 2)
         return x
 

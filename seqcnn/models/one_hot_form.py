@@ -12,7 +12,6 @@ from seqcnn.errors import UsageError
 from seqcnn.models import deep
 from seqcnn.models.architectures import collection, deepbind
 from seqcnn.models.network import Network
-from seqcnn.models.recurrent import Recurrent
 
 
 class OneHotForm(nn.Module):
@@ -25,10 +24,7 @@ class OneHotForm(nn.Module):
     Parameters
     ----------
     network : Network
-        Of the architecture ``deepbind`` or ``collection``, or made of :class:`seqcnn.models.deep.Model` without
-        recurrent cells, unless these are permitted: an exporter takes their length for fixed.
-    recurrent : bool
-        Permit recurrent cells.
+        Of the architecture ``deepbind`` or ``collection``, or made of :class:`seqcnn.models.deep.Model`.
 
     Raises
     ------
@@ -36,12 +32,10 @@ class OneHotForm(nn.Module):
         If it is another one.
     """
 
-    def __init__(self, network: Network, *, recurrent: bool = False) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.groups: nn.ModuleList
         if isinstance(network, deep.Model):
-            if not recurrent and any(isinstance(module, Recurrent) for module in network.modules()):
-                raise UsageError("recurrent cells cannot be exported as ONNX for any length; --to torch writes weights")
             self.groups, self.order = nn.ModuleList([_Deep(network)]), list[int]()
             return
         if isinstance(network, collection.Model):

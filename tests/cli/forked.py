@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ def put_streams(paths: Sequence[str]) -> None:
 
 def _run(words: list[str], streams: list[str], temporary: Path | None) -> None:
     put_streams(streams)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
     if temporary is not None:
         tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
     from seqcnn.cli.main import main

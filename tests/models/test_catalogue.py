@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", catalogue.trainable())
 def test_training_options_that_serve_each(name: str) -> None:
-    assert catalogue.training(name) == ({} if name == "deepbind" else DEEP_TRAINING)
+    module = import_module(f"seqcnn.models.architectures.{name}")
+    assert catalogue.training(name) == getattr(module, "TRAINING", {} if name == "deepbind" else DEEP_TRAINING)
 
 
 @pytest.mark.parametrize(

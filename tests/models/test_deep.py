@@ -316,14 +316,22 @@ def test_cells_are_those_of_torch(cell: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in DEEP if name != "danq"])
-def test_onnx(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        *((name, WAYS[i % 5]) for i, name in enumerate(DEEP) if name != "danq"),
+        ("danq", WAYS[0] | {"cell": "lstm", "n_units": 3}),
+        ("danq", WAYS[2] | {"cell": "gru", "n_units": 3}),
+        ("danq", WAYS[4] | {"cell": "rnn", "n_units": 3}),
+    ],
+    ids=lambda part: part if isinstance(part, str) else part.get("cell", ""),
+)
+def test_onnx(name: str, way: dict[str, Any], tmp_path: Path) -> None:
     """Equal to torch on random lengths."""
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     from seqcnn.models.export import to_onnx
 
-    way = WAYS[DEEP.index(name) % 5]
     network = make(name, **way).requires_grad_(False)
     path = tmp_path / "m.onnx"
     to_onnx(Model(network, name, "dna", "regression", ("a", "b"), None, {}), path)
@@ -357,12 +365,3 @@ def test_detectors_and_scores_without_them(way: dict[str, Any]) -> None:
     np.testing.assert_allclose(nothing, member_scores(network, rows)[1], atol=1e-5)
     assert np.abs(one - nothing).max() > 1e-4
     assert np.ptp(everything[:2], axis=0).max() < 1e-5  # two sequences of one length are alike without detectors
-
-
-def test_recurrent_cells_have_no_onnx(tmp_path: Path) -> None:
-    from seqcnn.models.export import to_onnx
-
-    pytest.importorskip("onnxscript")
-    with pytest.raises(UsageError, match="--to torch writes weights"):
-        to_onnx(Model(make("danq"), "danq", "dna", "regression", ("a", "b"), None, {}), tmp_path / "m.onnx")
-    assert not list(tmp_path.iterdir())

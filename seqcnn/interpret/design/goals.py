@@ -185,7 +185,7 @@ class Objective:
             if short:  # by the window rule what is shorter than a window is scored whole
                 network = network.members(range(network.settings.n_members))
                 network.rule = "whole"
-            self._forms[number, short] = OneHotForm(network, recurrent=True).eval().requires_grad_(False)
+            self._forms[number, short] = OneHotForm(network).eval().requires_grad_(False)
         return self._forms[number, short]
 
 
