@@ -43,7 +43,10 @@ def find(run: Run, motifs: Motifs | None = None) -> list[Caution]:
 
 
 def judged(run: Run) -> tuple[str, Mapping[str, Any]]:
-    """Return the part that a run is judged by, and its metrics by target: test, else folds' mean, else validation."""
+    """Return the part that a run is judged by, and its metrics by target.
+
+    The test part, else the mean over folds, else the validation part, else other data (``elsewhere``).
+    """
     if run.metrics.get("test"):
         return "test", run.metrics["test"]
     if run.metrics.get("cross_validation"):
@@ -55,7 +58,9 @@ def judged(run: Run) -> tuple[str, Mapping[str, Any]]:
             for target, metrics in run.metrics["cross_validation"].items()
         }
         return "folds", means
-    return "valid", run.metrics.get("valid") or {}
+    if run.metrics.get("valid") or "elsewhere" not in run.metrics:
+        return "valid", run.metrics.get("valid") or {}
+    return "elsewhere", run.metrics["elsewhere"]
 
 
 def _files(run: Run) -> Iterator[Caution]:
@@ -80,16 +85,17 @@ def _test_part(run: Run) -> Iterator[Caution]:
         )
     if not metrics:
         yield Caution(True, "Nothing was held out", "How good this model is on new sequences is not known.")
+    called = {"valid": "validation", "elsewhere": "other"}.get(part, part)
     for target, values in metrics.items():
         of = f" for {target}" if len(metrics) > 1 else ""
         if "problem" in values:
-            yield Caution(True, f"No figure{of}", f"Among the {part} sequences there is {values['problem']}.")
+            yield Caution(True, f"No figure{of}", f"Among the {called} sequences there is {values['problem']}.")
             continue
         n, positives = values.get("n"), values.get("positives")
         if isinstance(n, int) and isinstance(positives, int):
             least, which = min((positives, "positives"), (n - positives, "negatives"))
             if least < FEW:
-                said = {"test": "test", "valid": "validate"}[part]
+                said = {"test": "test", "valid": "validate", "elsewhere": "judge by"}[part]
                 text = "A few more or less right move every figure much: look at the intervals."
                 yield Caution(True, f"Only {least:,} {which} to {said} with{of}", text)
         elif isinstance(n, int) and n < 2 * FEW:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -36,6 +36,8 @@ class Evaluation:
     ----------
     path, data : str
         The file; what was judged on.
+    metrics : mapping
+        By target.
     table : Table
     bases : Table or None
         How well bound bases are told from others.
@@ -43,6 +45,7 @@ class Evaluation:
 
     path: str
     data: str
+    metrics: Mapping[str, Mapping[str, Any]]
     table: Table
     bases: Table | None = None
 
@@ -63,7 +66,7 @@ def read_evaluation(path: Path, task: str) -> Evaluation:
     if chroms:
         data += f", {', '.join(map(str, chroms))}"
     metrics: Mapping[str, Mapping[str, Any]] = record["metrics"]
-    return Evaluation(str(path), data, table(metrics, task), of_bases(list(metrics.items())))
+    return Evaluation(str(path), data, metrics, table(metrics, task), of_bases(list(metrics.items())))
 
 
 def render_report(
@@ -80,7 +83,10 @@ def render_report(
     motifs : Motifs, optional
     mutations : Mutations, optional
     evaluations : sequence of Evaluation
+        A run of which nothing was held out is judged by the first.
     """
+    if evaluations:
+        run = replace(run, metrics={**run.metrics, "elsewhere": evaluations[0].metrics})
     best = [epoch for row in run.record.get("best_epoch") or [] for epoch in (row if isinstance(row, list) else [row])]
     metric = words.validation(run)
     course = []

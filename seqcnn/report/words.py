@@ -39,7 +39,7 @@ VALIDATION: Final = {
 }
 BASES: Final = ("bases_auroc", "bases_auprc")
 """Metrics of a network that scores bases, where it is known which are bound."""
-PARTS: Final = {"test": "test", "valid": "validation", "folds": "cross-validation"}
+PARTS: Final = {"test": "test", "valid": "validation", "folds": "cross-validation", "elsewhere": "other data"}
 
 _QUIET: Final = ("quiet", "verbose", "force", "checkpoint_seconds", "resume")
 
@@ -87,7 +87,7 @@ def headline(run: Run) -> str:
     on = f"Trained on {trained:,} sequences" if isinstance(trained, int) else "Trained"
     if not known and (of_bases := [each["bases_auroc"] for each in metrics.values() if "bases_auroc" in each]):
         told = interval(of_bases[0]).replace("(", "(95 % interval ")
-        where = {"test": "test", "valid": "validation", "folds": "held-out"}[part]
+        where = {"test": "test", "valid": "validation", "folds": "held-out", "elsewhere": "other"}[part]
         return f"{on} from {file_names(run.record)}, it tells bound bases of {where} sequences with an AUROC of {told}."
     if not known:
         return f"{on} from {file_names(run.record)}. How good it is on others is not known."
@@ -109,6 +109,7 @@ def headline(run: Run) -> str:
         "test": f"on {n:,} test sequences that it never saw",
         "valid": f"on {n:,} validation sequences, which also chose the epoch to keep",
         "folds": f"on folds that each network never saw ({n:,} sequences)",
+        "elsewhere": f"on {n:,} sequences of other data",
     }[part]
     verb = {"binary": "tells positives from negatives", "multiclass": "tells the classes apart"}.get(
         run.task, f"predicts {short(run.target_names[0], 40) if len(run.target_names) == 1 else 'the targets'}"
@@ -134,11 +135,11 @@ def tiles(run: Run) -> list[tuple[str, str, str]]:
     of_bases = [each for each in metrics.values() if "bases_auroc" in each]
     for key in BASES if of_bases else ():
         found += _tile(NAMES[key], of_bases[0].get(key) or {}, of_bases[0].get("bases_prevalence"), key == BASES[1])
-    if part == "test" and known:
+    if part in ("test", "elsewhere") and known:
         n = known[0]["n"]
         positives = known[0].get("positives")
         beside = f"{positives:,} positive" if positives is not None and len(known) == 1 else ""
-        found.append(("test sequences", f"{n:,}", beside))
+        found.append((f"{PARTS[part].removesuffix(' data')} sequences", f"{n:,}", beside))
     found.append(("time", duration(run.record.get("seconds")), short(run.record.get("device") or "", 40)))
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,22 @@ def test_every_task_has_a_page(kind: str, tmp_path: Path) -> None:
     assert text.count("<figure>") == plots + 2
     assert not re.search(r"\b(nan|None|inf)\b", page.words.split('"use strict"')[0])
     assert text == render_report(run)
+
+
+def test_a_run_without_a_held_out_part_is_judged_by_other_data(tmp_path: Path) -> None:
+    run = read_run(make_run(tmp_path / "run"))
+    metrics = run.metrics["test"]
+    (tmp_path / "e.json").write_text(json.dumps({"command": "evaluate", "metrics": metrics}))
+    other = read_evaluation(tmp_path / "e.json", "binary")
+    alone = replace(run, metrics={}, held_out={})
+    for evaluations, said, not_said in (
+        ([], "How good it is on others is not known", "sequences of other data"),
+        ([other], "on 240 sequences of other data.", "not known"),
+    ):
+        page = Page(render_report(alone, evaluations=evaluations)).words
+        assert said in page
+        assert not_said not in page
+    assert render_report(run, evaluations=[other]).count("that it never saw") == 1
 
 
 def test_headlines(tmp_path: Path) -> None:
