@@ -60,11 +60,18 @@ def test_the_scores_are_those_of_the_metrics(run: Path) -> None:
         assert len(np.unique(own.names)) == len(own.names)
 
 
+def test_title(run: Path, shell: Shell, tmp_path: Path) -> None:
+    assert shell("report", run, "--title", "GABPA, K562", "-o", tmp_path / "page.html", "-q").code == 0
+    text = (tmp_path / "page.html").read_text()
+    assert "<h1>GABPA, K562</h1>" in text
+    assert f"<h1>{run.name}</h1>" not in text
+
+
 def test_several_runs(run: Path, inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
     done = shell("report", run, run, "-o", tmp_path / "page.html", "-q")
     assert (done.code, done.err) == (0, "")
     assert "2 runs compared" in (tmp_path / "page.html").read_text()
-    for option in ("--motifs", "--mutations", "--evaluation"):
+    for option in ("--motifs", "--mutations", "--evaluation", "--title"):
         done = shell("report", run, run, option, "x", "-o", tmp_path / "other.html")
         assert (done.code, done.err.count("\n")) == (2, 1)
         assert f"{option} goes with one RUN, not with 2" in done.err

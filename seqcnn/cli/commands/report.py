@@ -38,6 +38,7 @@ Give motifs -o RUN/motifs and mutate -o RUN/mutations, and the report of RUN fin
     help="JSON that evaluate has written; may be given again.",
     show_default="RUN/evaluation*.json, if there are such",
 )
+@options.option("--title", metavar="TEXT", help="Heading of the page.", show_default="the run folder's name")
 @options.messages()
 def command(runs: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
     """Make one HTML page of RUN, a folder that train or calibrate has written, or compare several.
@@ -57,7 +58,7 @@ def command(runs: tuple[str, ...], output: str, force: bool, **given: Any) -> No
 
     report = options_given.reporter(given)
     if len(runs) > 1:
-        for name in ("motifs", "mutations", "evaluation"):
+        for name in ("motifs", "mutations", "evaluation", "title"):
             if given[name]:
                 raise UsageError(f"--{name} goes with one RUN, not with {len(runs)}")
     if len(runs) > MOST_RUNS:
@@ -75,6 +76,7 @@ def command(runs: tuple[str, ...], output: str, force: bool, **given: Any) -> No
 
 def _one(run: Any, given: dict[str, Any], report: Reporter) -> str:
     """Return the page of a run with all that is found of it."""
+    from dataclasses import replace
     from pathlib import Path
 
     from seqcnn.report.motif_section import read_found
@@ -90,6 +92,7 @@ def _one(run: Any, given: dict[str, Any], report: Reporter) -> str:
         report.say(f"{len(found.rows)} of {found.n_kept:,} motifs are shown, those with the largest effects")
     if maps is not None and maps.n > len(maps.maps):
         report.say(f"maps of {len(maps.maps)} of {maps.n:,} sequences are shown, those with the highest scores")
+    run = run if given["title"] is None else replace(run, name=given["title"])
     return render_report(run, found, maps, [read_evaluation(path, run.task) for path in evaluations])
 
 

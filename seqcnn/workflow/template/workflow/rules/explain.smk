@@ -164,5 +164,5 @@ rule report:
     conda:
         "../envs/seqcnn.yaml"
     shell:
-        "seqcnn report {params.run} --motifs {params.motifs} --mutations {params.mutations} {params.evaluation}"
-        " --force -o {output} 2> {log}"
+        "seqcnn report {params.run} --title {wildcards.sample} --motifs {params.motifs} --mutations {params.mutations}"
+        " {params.evaluation} --force -o {output} 2> {log}"
