@@ -12,7 +12,7 @@ from seqcnn.cli.record import plain
 from seqcnn.errors import OutputError, UsageError
 from seqcnn.formats.output import check_output, remove_unfinished, sync
 from seqcnn.models.modelfile import FILE_NAME as MODEL
-from seqcnn.training import checkpoint
+from seqcnn.training import checkpoint, held_out
 from seqcnn.training.fingerprint import say_differences
 from seqcnn.training.keeping import Keeper, find, place
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RECORD: Final = "run.json"
 """Written last: a run whose folder holds it, and no checkpoint, is finished."""
 
-BEFORE_IT: Final = frozenset({MODEL, "history.tsv", "metrics.json"})
+BEFORE_IT: Final = frozenset({MODEL, "history.tsv", "metrics.json", held_out.FILE_NAME})
 """Files that a run writes before its record."""
 
 _WITHOUT_EFFECT: Final = frozenset(

@@ -42,6 +42,11 @@ def words(inputs: Inputs) -> list[object]:
     return ["train", inputs.positives, *SMALL, *COURSE, "--members", 2]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_intervals() -> None:
+    """Leave intervals as they are in processes of their own."""
+
+
 @pytest.fixture
 def whole(words: list[object], shell: Shell, tmp_path: Path) -> Path:
     """The run, not interrupted."""
