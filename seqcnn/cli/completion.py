@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -20,12 +21,28 @@ class Word(click.types.StringParamType):
         return [CompletionItem(incomplete, type="file")]
 
 
+class Names(click.types.StringParamType):
+    """Text for which the shell offers names; others are not refused here, but where they are used.
+
+    Parameters
+    ----------
+    names : sequence of str
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the names that begin so."""
+        return [CompletionItem(name) for name in self.names if name.startswith(incomplete)]
+
+
 def complete_words(command: click.Command) -> click.Command:
     """Have a command's words complete: text to file names, and the names of architectures and devices to these."""
     for parameter in command.params:
         if parameter.name in ("architecture", "device"):
             names = catalogue.trainable() if parameter.name == "architecture" else DEVICES
-            parameter.type = click.Choice(names)
+            parameter.type = Names(names)
         elif isinstance(parameter.type, click.types.StringParamType):
             parameter.type = Word()
     for each in command.commands.values() if isinstance(command, click.Group) else ():
