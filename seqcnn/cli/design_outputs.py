@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqcnn.cli.row_tables import opened, write_text
+from seqcnn.cli.streams import opened, write_text
 from seqcnn.errors import UsageError
 from seqcnn.formats.output import check_output
 from seqcnn.interpret.design.goals import Objective

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcnn.cli.row_tables import PLACE, opened, place_columns, write_text
+from seqcnn.cli.row_tables import PLACE, place_columns
+from seqcnn.cli.streams import opened, write_text
 from seqcnn.errors import UsageError
 from seqcnn.report.mutation_arrays import open_arrays
 

@@ -1,13 +1,8 @@
-"""Tables with a row for each example: places in a genome, and text to a file or standard output as it comes."""
+"""Columns of tables with a row for each example: its place in a genome."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Final
-
-from seqcnn.formats.output import atomic_path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from seqcnn.dataset.examples import Examples
@@ -27,21 +22,3 @@ def place_columns(chunk: Examples) -> list[list[str]]:
     known = windows.chrom != ""
     places = (windows.chrom, np.where(known, start, -1), np.where(known, windows.end, -1), strand)
     return [[str(cell) or "." for cell in column.tolist()] for column in places]
-
-
-@contextmanager
-def opened(output: str) -> Iterator[BinaryIO]:
-    """Open a file that is written under its name when it is whole, or standard output (-)."""
-    if output == "-":
-        yield sys.stdout.buffer
-        sys.stdout.flush()
-    else:
-        with atomic_path(output) as path, open(path, "wb") as file:
-            yield file
-
-
-def write_text(out: BinaryIO, text: str) -> None:
-    """Write all of a text; an unbuffered standard output (PYTHONUNBUFFERED) may take a part only."""
-    left = memoryview(text.encode())
-    while left:
-        left = left[out.write(left) :]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import BinaryIO, Final, Protocol
 
 import numpy as np
 
+from seqcnn.cli.streams import opened, write_text
 from seqcnn.errors import UsageError
 from seqcnn.formats.bigwig import BigWig, open_bigwig
 from seqcnn.formats.genome import Genome
-from seqcnn.formats.output import atomic_path, check_output
+from seqcnn.formats.output import check_output
 from seqcnn.formats.tracks import bed_lines, bedgraph_lines, known_runs
 from seqcnn.interpret.genome_scan import Scanner, Scores, Track
 from seqcnn.interpret.hits import HitFinder, Hits
@@ -86,7 +86,7 @@ def open_tracks(
             writers = [closing.enter_context(open_bigwig(path, sizes, step)) for path in paths]
             yield _BigWigs(writers, tracks, step)
         else:
-            files = [closing.enter_context(_opened(path)) for path in paths]
+            files = [closing.enter_context(opened(str(path))) for path in paths]
             yield _BedGraphs(files, tracks, sizes, step)
 
 
@@ -110,7 +110,7 @@ class _BedGraphs:
     def add(self, scores: Scores) -> None:
         for file, track, values in zip(self._files, self._tracks, scores.values, strict=True):
             start, size = scores.start + track.centre, self._sizes[scores.chrom]
-            _write(file, bedgraph_lines(scores.chrom, start, values, self._step, size))
+            write_text(file, bedgraph_lines(scores.chrom, start, values, self._step, size))
 
     def finish(self) -> None:
         """Do nothing: every line is written."""
@@ -121,7 +121,7 @@ def open_hits(
     path: Path, scanner: Scanner, genome: Genome, thresholds: Sequence[float], *, overlaps: bool, most: int | None
 ) -> Iterator[HitsOutput]:
     """Open a BED file of the hits of all tracks; `most` keeps that many of each, the best."""
-    with _opened(path) as file:
+    with opened(str(path)) as file:
         yield HitsOutput(file, scanner, genome, thresholds, overlaps=overlaps, most=most)
 
 
@@ -169,7 +169,7 @@ class HitsOutput:
             rows = []
             for i in sorted({i for i, hits in waiting if hits.chrom == chrom}):
                 rows += self._lines(i, chrom, [hits for j, hits in waiting if j == i and hits.chrom == chrom])
-            _write(self._file, "".join(line for _, line in sorted(rows, key=lambda row: row[0])))
+            write_text(self._file, "".join(line for _, line in sorted(rows, key=lambda row: row[0])))
 
     def _best(self, found: Sequence[tuple[int, Hits]], n: int) -> list[tuple[int, Hits]]:
         kept = []
@@ -198,20 +198,3 @@ class HitsOutput:
         text = bed_lines(chrom, start, about.length, about.name, score, self._scanner.strands(track, windows))
         self.counts[track] += len(start)
         return list(zip(start.tolist(), text.splitlines(keepends=True), strict=True))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears under its name when it is whole, or standard output."""
-    if str(path) == "-":
-        yield sys.stdout.buffer
-        sys.stdout.flush()
-    else:
-        with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            yield file
-
-
-def _write(file: BinaryIO, text: str) -> None:
-    left = memoryview(text.encode())
-    while left:  # an unbuffered standard output may take a part only
-        left = left[file.write(left) :]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcnn.cli.streams import opened, write_all
 from seqcnn.errors import UsageError
 from seqcnn.formats.bgzf import END, pack
-from seqcnn.formats.output import atomic_path
 from seqcnn.formats.tabix import TabixIndex
 from seqcnn.formats.vcf_index import Places, enter, places
 from seqcnn.formats.vcf_records import SAID, Reason
@@ -176,8 +175,8 @@ class Writer:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._out = self._open(stack, self._path)
-            self._fasta = None if self._sequences is None else self._open(stack, self._sequences)
+            self._out = stack.enter_context(opened(self._path))
+            self._fasta = None if self._sequences is None else stack.enter_context(opened(self._sequences))
             self._write(pack(self._header) if self._renderer.packed else [self._header])
             self._closing = stack.pop_all()
         return self
@@ -198,22 +197,13 @@ class Writer:
             enter(self.index, rendered.places, rendered.blocks, self._at)
         self._write(rendered.blocks)
         if self._fasta is not None:
-            self._fasta.write(rendered.sequences)
+            write_all(self._fasta, rendered.sequences)
         self.n += rendered.n
 
     def _write(self, blocks: list[bytes]) -> None:
         for block in blocks:
-            text = memoryview(block)
-            while text:  # an unbuffered standard output (PYTHONUNBUFFERED) may take a part only
-                text = text[self._out.write(text) :]
+            write_all(self._out, block)
             self._at += len(block)
-
-    @staticmethod
-    def _open(stack: ExitStack, path: str) -> BinaryIO:
-        if path == "-":
-            stack.callback(sys.stdout.flush)
-            return sys.stdout.buffer
-        return stack.enter_context(open(stack.enter_context(atomic_path(path)), "wb"))
 
 
 def find_kind(output: str) -> tuple[bool, bool]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seqcnn.dataset.bound_bases import BoundBases, none_bound
 from seqcnn.dataset.class_names import ClassNames, renumber
 from seqcnn.dataset.examples import Examples, join
+from seqcnn.dataset.input_checks import check_bound, refuse_idle, refuse_read_structure, refuse_structure
 from seqcnn.dataset.negatives import METHODS, NegativeOptions, make_negatives
 from seqcnn.dataset.preparer import Preparer, check_prepare, makes_targets
 from seqcnn.dataset.sources import ReadOptions, Source, Tally
@@ -122,66 +123,15 @@ def open_sources(
                 raise UsageError(
                     f"--label-pattern is for headers of FASTA and FASTQ, but {sources[-1].path} is neither"
                 )
-        _refuse_idle(reading, sources)
-        _check_bound(reading, sources)
+        refuse_idle(reading, sources)
+        check_bound(reading, sources)
         _note_weights(sources, tally)
         check_prepare(sources, reading)
-        _refuse_structure(sources, reading)
+        refuse_structure(sources, reading)
     except BaseException:
         _close(sources)
         raise
     return sources
-
-
-def _refuse_idle(reading: ReadOptions, sources: Sequence[Source]) -> None:
-    """Refuse options that none of the inputs has a use for: they were meant to do something."""
-    kinds = {source.kind for source in sources}
-    # With a genome both may be meant for negatives that are regions.
-    regions = {"--length": reading.length if reading.genome is None else None}
-    tables = {
-        "--sequence-column": reading.sequence_column,
-        "--target-column": reading.target_columns,
-        "--name-column": reading.name_column,
-        "--split-column": reading.split_column,
-        "--header": reading.header,
-    }
-    for options, kind, what in ((regions, "bed", "regions (BED, narrowPeak)"), (tables, "table", "tables")):
-        said = [name for name, value in options.items() if value is not None]
-        if said and kind not in kinds:
-            raise UsageError(f"{said[0]} is for {what}, but {sources[0].path} is {_called(sources[0].kind)}")
-    if reading.weight_column is not None and not kinds & {"table", "bed"}:
-        what = _called(sources[0].kind)
-        raise UsageError(f"--weight-column is for tables and regions, but {sources[0].path} is {what}")
-
-
-def _refuse_structure(sources: Sequence[Source], reading: ReadOptions) -> None:
-    """Refuse structures of what is DNA."""
-    structured = any(source.structure is not None for source in sources)
-    if structured and reading.prepare is not None and reading.prepare.assay != "rnacompete":
-        raise UsageError(f"--prepare {reading.prepare.assay} is for DNA, which has no --structure")
-
-
-def _refuse_read_structure(structure: dict[str, Any] | None, method: str, path: str) -> None:
-    """Refuse to make negatives of what has structures from a file."""
-    if structure is not None and structure["method"] == "read":
-        raise UsageError(
-            f"--negatives {method}: the structures of {path} were read, and what is made has none; name a file of "
-            "negatives with structures, or use --structure fold"
-        )
-
-
-def _check_bound(reading: ReadOptions, sources: Sequence[Source]) -> None:
-    """Refuse to mark bound bases where they cannot be known, or would be all bases there are."""
-    if reading.bound is None:
-        return
-    other = next((source for source in sources if source.kind != "bed"), None)
-    if other is not None:
-        hint = "; an encoded dataset holds those it was encoded with" if other.kind == "h5" else ""
-        raise UsageError(
-            f"--bound-bases is for regions (BED, narrowPeak), but {other.path} is {_called(other.kind)}{hint}"
-        )
-    if reading.bound.width is None and sources[0].length is None:
-        raise UsageError("--bound-bases peaks needs --length, for windows wider than the peaks")
 
 
 def _note_weights(sources: Sequence[Source], tally: Tally) -> None:
@@ -192,10 +142,6 @@ def _note_weights(sources: Sequence[Source], tally: Tally) -> None:
             where = "as encoded" if source.kind == "h5" else f"by column {column!r}"
             how = where if source.weighted else "alike, with a weight of 1"
             tally.note(f"{source.path}: examples count {how}")
-
-
-def _called(kind: str) -> str:
-    return {"h5": "an encoded dataset", "table": "a table", "bed": "a list of regions"}.get(kind, kind.upper())
 
 
 def collect(
@@ -249,7 +195,7 @@ def collect(
             raise UsageError(f"--negatives {method} makes a 0/1 target, but {sources[0].path} has other values")
         structure = sources[0].structure
         if known:
-            _refuse_read_structure(structure, method, sources[0].path)
+            refuse_read_structure(structure, method, sources[0].path)
         reading = as_described(replace(reading, alphabet=sources[0].alphabet), structure)
         peaks = [part for source in sources for part in (source.peaks, source.bound) if part is not None]
         # The sink grows meanwhile: only what was in it before is a positive.

@@ -137,10 +137,10 @@ class Network(nn.Module, ABC):
 
         Raises
         ------
-        NotImplementedError
+        UsageError
             Unless the architecture :attr:`gives_bases`.
         """
-        raise NotImplementedError
+        raise UsageError("this architecture scores whole sequences, not their bases")
 
     def add_gradients(self, inputs: Any, targets: Tensor, loss: Loss) -> Tensor:
         """Add the gradient of each member's loss to its parameters' gradients; return the losses, (n_members,)."""

@@ -355,7 +355,7 @@ def test_a_full_disk_leaves_nothing(command: str, small_disk: Path, inputs: Inpu
 @pytest.mark.parametrize(
     ("command", "writer"),
     [
-        ("encode", "seqcnn.dataset.store.DatasetWriter.append"),
+        ("encode", "seqcnn.dataset.store_writer.DatasetWriter.append"),
         ("train", "seqcnn.models.modelfile.save_file"),
         ("evaluate", "pathlib.Path.write_text"),
     ],

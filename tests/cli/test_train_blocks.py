@@ -13,7 +13,7 @@ import pytest
 
 from seqcnn.cli import streaming
 from seqcnn.dataset.examples import Examples
-from seqcnn.dataset.store import DatasetWriter
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.sequence.ragged import Ragged, from_text, offsets_of
 from tests.cli.conftest import SMALL, Inputs, Shell
 

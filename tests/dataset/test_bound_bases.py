@@ -17,7 +17,8 @@ from seqcnn.dataset.examples import UNKNOWN, Examples, Origin, join
 from seqcnn.dataset.negatives import NegativeOptions
 from seqcnn.dataset.reading import BoundOptions, ReadOptions, Tally
 from seqcnn.dataset.split import SplitOptions
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import InputError, UsageError
 from seqcnn.sequence.ragged import Ragged, from_rows, from_text

@@ -9,7 +9,8 @@ from seqcnn.dataset.examples import Origin, join
 from seqcnn.dataset.negatives import NegativeOptions
 from seqcnn.dataset.overlaps import overlapping
 from seqcnn.dataset.sources import ReadOptions, Tally
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.errors import InputError, SeqcnnError, UsageError
 from seqcnn.formats.genome import Genome
 from seqcnn.sequence.ragged import decode_all
@@ -83,7 +84,7 @@ def test_sequences_without_negatives_get_shuffles(tmp_path):
 
 @pytest.mark.parametrize("ratio", [0.4, 1.5, 2, 3])
 def test_several_shuffles_are_all_of_positives(tmp_path, monkeypatch, ratio):
-    monkeypatch.setattr("seqcnn.dataset.store.CHUNK", 7)
+    monkeypatch.setattr("seqcnn.dataset.store_writer.CHUNK", 7)
     path = put(tmp_path, "x.fa", random_fasta(40))
     options = NegativeOptions("dinucleotide", ratio, seed=5)
     examples, _, tally = same_in_memory_and_encoded(tmp_path, [path], ReadOptions(), options)

@@ -12,7 +12,7 @@ FULL = """
 import resource, sys
 import numpy as np
 from seqcnn.dataset.examples import Examples
-from seqcnn.dataset.store import DatasetWriter
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.errors import OutputError
 from seqcnn.formats.output import atomic_path
 from seqcnn.sequence.ragged import Ragged, from_text

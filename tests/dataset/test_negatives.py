@@ -9,7 +9,7 @@ from seqcnn.dataset.examples import Examples, Origin, join
 from seqcnn.dataset.negatives import NegativeOptions, make_negatives
 from seqcnn.dataset.overlaps import overlapping
 from seqcnn.dataset.sources import ReadOptions, Tally
-from seqcnn.dataset.store import DatasetWriter
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.genome import Genome
 from seqcnn.sequence.alphabet import N_CODE

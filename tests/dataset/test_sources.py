@@ -9,7 +9,7 @@ import pytest
 from seqcnn.dataset.class_names import renumber
 from seqcnn.dataset.examples import Origin, join
 from seqcnn.dataset.sources import ReadOptions, Source, Tally, read_all
-from seqcnn.dataset.store import DatasetWriter
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.errors import InputError, SeqcnnError, UsageError
 from seqcnn.sequence.alphabet import one_hot
 from seqcnn.sequence.ragged import decode_all, encode_all

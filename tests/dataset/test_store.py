@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcnn.dataset import store, stored_rows
+from seqcnn.dataset import store_writer, stored_rows
 from seqcnn.dataset.examples import Examples, join
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.errors import InputError
 from seqcnn.sequence.alphabet import one_hot
 from seqcnn.sequence.ragged import encode_all, from_text
@@ -57,7 +58,7 @@ def test_round_trip_is_what_join_gives(tmp_path_factory, parts, size):
 @given(st.lists(chunks(), min_size=1, max_size=4), st.integers(1, 7))
 def test_reads_back_while_it_is_written(tmp_path_factory, parts, size):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "CHUNK", size)
+        patch.setattr(store_writer, "CHUNK", size)
         with DatasetWriter(tmp_path_factory.mktemp("s") / "d.h5", "dna", []) as writer:
             for i, part in enumerate(parts, 1):
                 writer.append(part)
@@ -78,7 +79,7 @@ def test_attributes(tmp_path):
 
 
 def test_classes(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "CHUNK", 2)
+    monkeypatch.setattr(store_writer, "CHUNK", 2)
     path = tmp_path / "d.h5"
     with DatasetWriter(path, "dna", ["kind"]) as writer:
         writer.append(simple(["A", "C", "G", "T"], targets=np.array([[0], [1], [np.nan], [0]], np.float32)))
@@ -181,7 +182,7 @@ def test_one_hot_needs_one_length(tmp_path):
 
 def test_long_sequences_come_in_smaller_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr(stored_rows, "LETTERS", 10)
-    monkeypatch.setattr(store, "LETTERS", 10)
+    monkeypatch.setattr(store_writer, "LETTERS", 10)
     sequences = ["ACGTACGTACGTACGT", "ACGT", "ACG", "AAAA", "C"]
     path = write(tmp_path / "d.h5", [simple(sequences)])
     assert [len(chunk) for chunk in Dataset(path).chunks()] == [1, 2, 2]
@@ -273,7 +274,8 @@ MEMORY = """
 import resource, sys
 import numpy as np
 from seqcnn.dataset.examples import Examples
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.sequence.ragged import Ragged, from_text
 from seqcnn.sequence.windows import Windows
 

@@ -12,7 +12,8 @@ from seqcnn.dataset import streamed as module
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.part_rule import TEST, TRAIN, VALID
 from seqcnn.dataset.split import SplitOptions
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import InputError, UsageError
 from seqcnn.sequence.alphabet import reverse_complement

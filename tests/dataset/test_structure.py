@@ -16,7 +16,8 @@ from seqcnn.dataset.part_rule import PartRule
 from seqcnn.dataset.reading import ReadOptions
 from seqcnn.dataset.relatives import related_groups
 from seqcnn.dataset.split import SplitOptions
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.dataset.stored_rows import read_bare
 from seqcnn.errors import InputError, UsageError
 from seqcnn.sequence.contexts import bases_of, in_context

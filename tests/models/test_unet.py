@@ -112,7 +112,7 @@ def test_means_and_members() -> None:
 
 def test_others_have_no_scores_of_bases() -> None:
     network = make("resnet")
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(UsageError, match="scores whole sequences, not their bases"):
         network.score_bases(None)
     with pytest.raises(UsageError, match="--per-base: m is of the architecture resnet, which scores whole sequences"):
         check(Model(network, "resnet", "dna", "binary", ("a", "b"), None, {}), "m")

@@ -14,7 +14,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from seqcnn.dataset.examples import UNKNOWN, Examples, unknown_bases
 from seqcnn.dataset.split import SplitOptions
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import UsageError
 from seqcnn.models import architectures

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from seqcnn.dataset import streamed
 from seqcnn.dataset.split import SplitOptions
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.errors import InputError, UsageError
 from seqcnn.models.network import Network

@@ -11,7 +11,8 @@ import torch
 from seqcnn.dataset import streamed as blocks
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.dataset.split import SplitOptions
-from seqcnn.dataset.store import Dataset, DatasetWriter
+from seqcnn.dataset.store import Dataset
+from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.dataset.streamed import Streamed
 from seqcnn.models.network import Network
 from seqcnn.models.predict import member_scores

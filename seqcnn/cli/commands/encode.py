@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqcnn.cli.console import Advance
     from seqcnn.dataset.examples import Examples
     from seqcnn.dataset.sources import Source
-    from seqcnn.dataset.store import DatasetWriter
+    from seqcnn.dataset.store_writer import DatasetWriter
 
 
 @click.command(
@@ -84,7 +84,7 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
 
 
 def _writer(path: Path, sources: Sequence[Source], one_hot: bool) -> DatasetWriter:
-    from seqcnn.dataset.store import DatasetWriter
+    from seqcnn.dataset.store_writer import DatasetWriter
 
     lengths = {source.length for source in sources}
     return DatasetWriter(

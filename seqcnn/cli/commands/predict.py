@@ -62,7 +62,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     regions; from 0), base, and the base's score and probability. Memory use does not depend on the size of the input.
     """
     from seqcnn.cli import given as options_given
-    from seqcnn.cli.row_tables import opened, write_text
+    from seqcnn.cli.streams import opened, write_text
     from seqcnn.dataset.build import open_sources
     from seqcnn.dataset.sources import Tally, read_all
     from seqcnn.errors import UsageError
