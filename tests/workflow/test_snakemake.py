@@ -63,12 +63,12 @@ def test_several_gpus_share_a_training(snakemake: Snakemake, project: Callable[[
 def test_killed_halfway_it_goes_on(snakemake: Snakemake, project: Callable[[], Path]) -> None:
     folder, log = project(), Path("../first.txt")
     first = snakemake.start(["--cores", 2], folder, log)
-    until(lambda: len(list(folder.glob("results/*/model/model.safetensors"))) >= 2 or first.poll() is not None)
+    until(lambda: any(folder.glob("results/*/model/model.safetensors")) or first.poll() is not None)
     assert first.poll() is None, log.read_text()
     kill(first.pid)
     first.wait()
     models = {path: path.stat().st_mtime_ns for path in folder.glob("results/*/model/run.json")}
-    assert not list(folder.glob("results/*/report.html"))
+    assert len(list(folder.glob("results/*/report.html"))) < 3, "it was not halfway"
     assert list((folder / ".snakemake/locks").iterdir()), "a killed run leaves its lock"
     snakemake("--unlock", folder=folder)
     said = snakemake("--cores", 2, folder=folder)
