@@ -30,8 +30,8 @@ PUBLISHED = {"RNCMPT00001": 0.555, "Cebpb": 0.745, "Foxo1": 0.592, "Egr2": 0.724
 PROTEINS = ("Cebpb", "Foxo1", "Egr2")
 
 RNACOMPETE = (
-    "--alphabet rna --prepare rnacompete --power 0.75 --kernel-size 8 --n-filters 256 --dropout 0 --epochs 6 "
-    "--learning-rate 0.005"
+    "--alphabet rna --structure fold --prepare rnacompete --power 0.75 --kernel-size 8 --n-filters 256 --dropout 0 "
+    "--epochs 6 --learning-rate 0.005"
 )
 PBM = "--target-column 2 --prepare pbm --kernel-size 12 --n-filters 128 --dropout 0 --epochs 6 --learning-rate 0.005"
 

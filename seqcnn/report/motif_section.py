@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqcnn.errors import InputError
 from seqcnn.formats.motif import Motif
 from seqcnn.formats.motif_files import MOTIF_FORMATS, read_motifs
 from seqcnn.report.motif_table import COLUMNS
 from seqcnn.report.run_files import read_table
-from seqcnn.report.svg_letters import logo, sparkline
+from seqcnn.report.svg_letters import logo, sparkline, structure_bars
+from seqcnn.sequence.contexts import CONTEXTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +36,7 @@ class MotifRow:
     Parameters
     ----------
     name, source, consensus, match, match_name : str
-    logo, positions : str
+    logo, structure, positions : str
         SVG, or nothing.
     effect, auroc, in_positives, in_negatives, q_value, central_p : float or None
     n_sites, central_width : int or None
@@ -46,6 +48,7 @@ class MotifRow:
     match: str
     match_name: str
     logo: str
+    structure: str
     positions: str
     effect: float | None
     auroc: float | None
@@ -76,6 +79,8 @@ class Motifs:
         Whether they were compared with known motifs.
     labelled : bool
         Whether shares of positives and negatives, or AUROC, are known.
+    structured : bool
+        Whether the structural contexts of their sites are known.
     """
 
     folder: str
@@ -85,10 +90,11 @@ class Motifs:
     reach: int
     compared: bool
     labelled: bool
+    structured: bool
 
 
 def read_found(folder: Path) -> Motifs:
-    """Read motifs.tsv, a motif file and positions.tsv; only the first has to be there.
+    """Read motifs.tsv, a motif file, positions.tsv and structures.tsv; only the first has to be there.
 
     Raises
     ------
@@ -105,17 +111,25 @@ def read_found(folder: Path) -> Motifs:
     shown = kept.head(MOST)
     drawn = _matrices(folder)
     places, reach = _positions(folder / "positions.tsv")
-    rows = [_row(line, drawn, places, reach) for line in shown.to_dict("records")]
+    contexts = _contexts(folder / "structures.tsv")
+    rows = [_row(line, drawn, contexts, places, reach) for line in shown.to_dict("records")]
     compared = (folder / "matches.tsv").is_file()
     labelled = any(row.in_positives is not None or row.auroc is not None for row in rows)
-    return Motifs(str(folder), rows, len(kept), dict(others), reach, compared, labelled)
+    structured = any(row.structure for row in rows)
+    return Motifs(str(folder), rows, len(kept), dict(others), reach, compared, labelled, structured)
 
 
 def _empty(text: tuple[str, ...]) -> dict[str, list[str]]:
     return {name: [""] for name in COLUMNS if name not in text}
 
 
-def _row(line: Mapping[Any, Any], drawn: dict[str, Motif], places: dict[str, Counter[int]], reach: int) -> MotifRow:
+def _row(
+    line: Mapping[Any, Any],
+    drawn: dict[str, Motif],
+    contexts: dict[str, NDArray[np.float64]],
+    places: dict[str, Counter[int]],
+    reach: int,
+) -> MotifRow:
     name = line["name"]
     numbers = {key: _number(line[key]) for key in COLUMNS if not isinstance(line[key], str)}
     width = numbers.get("central_width")
@@ -126,6 +140,7 @@ def _row(line: Mapping[Any, Any], drawn: dict[str, Motif], places: dict[str, Cou
         line["match"],
         line["match_name"],
         logo(drawn[name]) if name in drawn else "",
+        structure_bars(contexts[name]) if name in contexts else "",
         _plot(places[name], reach) if name in places else "",
         numbers.get("effect"),
         numbers.get("auroc"),
@@ -149,6 +164,15 @@ def _matrices(folder: Path) -> dict[str, Motif]:
         if path.is_file():
             return {motif.name: motif for motif in read_motifs(path)}
     return {}
+
+
+def _contexts(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Return the shares of structural contexts of each motif, shape (6, width), if they are there."""
+    if not path.is_file():
+        return {}
+    table: pd.DataFrame = read_table(path, ("motif", "position", *CONTEXTS), dtype={"motif": str})
+    of_motifs = table.sort_values("position").groupby("motif", sort=False)
+    return {str(name): part[list(CONTEXTS)].to_numpy(dtype=float).T for name, part in of_motifs}
 
 
 def _positions(path: Path) -> tuple[dict[str, Counter[int]], int]:

@@ -18,6 +18,7 @@ from seqcnn.report.motif_section import Motifs, is_accession
 from seqcnn.report.mutation_section import Mutations
 from seqcnn.report.run_files import Run, read_json
 from seqcnn.report.svg_letters import definitions
+from seqcnn.sequence.contexts import CONTEXTS, NAMES
 from seqcnn.version import __version__
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def render_report(
             judgement=judge(run),
             course=course,
             motifs=motifs,
+            contexts=tuple(zip(CONTEXTS, NAMES, strict=True)),
             mutations=mutations,
             trials=_trials(run, metric),
             evaluations=evaluations,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seqcnn.formats.motif import Motif
 from seqcnn.sequence.alphabet import LETTERS
+from seqcnn.sequence.contexts import CONTEXTS, NAMES
 
 Array = NDArray[np.floating[Any]]
 
@@ -63,6 +64,34 @@ def logo(motif: Motif, *, position: float = 11.0, height: float = 44.0) -> str:
     return (
         f'<svg class="logo" {_size(width, height + 1)} aria-label="{said}">{_grouped(placed)}'
         f'<path class="axis" d="M0 {height + 0.5:g}H{width:g}"/></svg>'
+    )
+
+
+def structure_bars(shares: Array, *, position: float = 11.0, height: float = 18.0) -> str:
+    """Return the structural contexts of a motif's sites: at each position a bar, parted by their shares.
+
+    Parameters
+    ----------
+    shares : ndarray, shape (6, width)
+        In the order of :data:`seqcnn.sequence.contexts.CONTEXTS`.
+    position, height : float
+        Width of a position, as in its logo above; height of a share of 1.
+    """
+    ends = shares.cumsum(0)
+    parts, said = [], []
+    for letter, name, end, share in zip(CONTEXTS, NAMES, ends, shares, strict=True):
+        path = "".join(
+            f"M{position * (i + 0.03):.2f} {height * (1 - above):.2f}h{position * 0.94:.2f}v{height * tall:.2f}"
+            f"h-{position * 0.94:.2f}z"
+            for i, (above, tall) in enumerate(zip(end.tolist(), share.tolist(), strict=True))
+            if height * tall >= 0.05
+        )
+        if path:
+            parts.append(f'<path class="context{letter}" d="{path}"/>')
+            said.append(f"{name} {share.mean():.0%}")
+    width = position * shares.shape[1]
+    return (
+        f'<svg class="logo" {_size(width, height + 1)} aria-label="structure: {", ".join(said)}">{"".join(parts)}</svg>'
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from seqcnn.errors import InputError
 from seqcnn.formats.motif import Motif
@@ -24,6 +25,7 @@ from seqcnn.report.motif_table import COLUMNS
 from seqcnn.report.mutation_section import read_mutations
 from seqcnn.report.page import read_evaluation, render_report
 from seqcnn.report.run_files import read_run
+from seqcnn.sequence.contexts import CONTEXTS
 from seqcnn.training.metrics import auroc
 from tests.report.chromium import PROGRAM, Browser
 from tests.report.run_folders import make_run
@@ -57,8 +59,10 @@ class Page(HTMLParser):
         self.words += data
 
 
-def motif_folder(folder: Path, n: int = 30, *, name: str = "filter", wide: int = 12) -> Path:
-    """Write a folder as motifs does, with one dead filter."""
+def motif_folder(
+    folder: Path, n: int = 30, *, name: str = "filter", wide: int = 12, contexts: NDArray[np.float64] | None = None
+) -> Path:
+    """Write a folder as motifs does, with one dead filter; contexts are those of every motif's sites."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     motifs = [Motif(f"{name}_{i}", rng.dirichlet([0.2] * 4, wide).T) for i in range(n)]
@@ -80,6 +84,13 @@ def motif_folder(folder: Path, n: int = 30, *, name: str = "filter", wide: int =
     write_motifs(motifs, folder / "motifs.meme")
     places = [f"{motif.name}\t{d}\t{50 - abs(d)}" for motif in motifs for d in range(-40, 41)]
     (folder / "positions.tsv").write_text("\n".join(["motif\tdistance\tn_sites", *places]) + "\n")
+    if contexts is not None:
+        lines = [
+            "\t".join([motif.name, str(i), *(f"{share:g}" for share in shares)])
+            for motif in motifs
+            for i, shares in enumerate(contexts.T.tolist(), start=1)
+        ]
+        (folder / "structures.tsv").write_text("\n".join(["\t".join(["motif", "position", *CONTEXTS]), *lines]) + "\n")
     return folder
 
 
@@ -224,6 +235,26 @@ def test_structure_is_said(tmp_path: Path) -> None:
     about = {"method": "fold", "by": "ViennaRNA 2.7.0", "span": 100}
     page = Page(render_report(read_run(make_run(tmp_path / "run", record={"structure": about})))).words
     assert "folded by ViennaRNA 2.7.0, pairs at most 100 bp apart" in page
+
+
+def test_structures_of_sites_are_drawn(tmp_path: Path) -> None:
+    """One bar a position: hairpin three quarters high over external, and a second position all stem."""
+    contexts = np.zeros((6, 2))
+    contexts[:, 0], contexts[:, 1] = [0.25, 0.75, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]
+    motifs = read_found(motif_folder(tmp_path / "motifs", 2, wide=2, contexts=contexts))
+    bars = motifs.rows[0].structure
+    assert motifs.structured
+    assert 'aria-label="structure: external 12%, hairpin 38%, stem 50%"' in bars
+    assert '<path class="contextE" d="M0.33 13.50h10.34v4.50h-10.34z"/>' in bars
+    assert '<path class="contextH" d="M0.33 0.00h10.34v13.50h-10.34z"/>' in bars
+    assert '<path class="contextS" d="M11.33 0.00h10.34v18.00h-10.34z"/>' in bars
+    run = read_run(make_run(tmp_path / "run"))
+    page = render_report(run, motifs)
+    assert page.count('class="contextS" d=') == 2
+    assert "structural contexts of the sites" in Page(page).words
+    plain = read_found(motif_folder(tmp_path / "plain", 2, wide=2))
+    assert not plain.structured
+    assert "structural contexts" not in Page(render_report(run, plain)).words
 
 
 def test_dead_filters_are_said(tmp_path: Path) -> None:
