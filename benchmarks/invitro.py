@@ -34,7 +34,10 @@ RNACOMPETE = (
     "--alphabet rna --prepare rnacompete --power 0.75 --kernel-size 8 --n-filters 256 --dropout 0 --epochs 6 "
     "--learning-rate 0.005"
 )
-PBM = "--target-column 2 --prepare pbm --kernel-size 12 --n-filters 128 --dropout 0 --epochs 6 --learning-rate 0.005"
+PBM = (
+    "--target-column 2 --prepare pbm --strands one --kernel-size 12 --n-filters 256 --members 8 --epochs 6 "
+    "--learning-rate 0.005"
+)
 
 
 @dataclass(frozen=True)
