@@ -39,12 +39,13 @@ Place = tuple[str, ...]
 
 
 class GivenOptions(NamedTuple):
-    """Options of a command as they are written in a project, and where."""
+    """Options of a command as they are written in a project, where, and for which samples (rows of the table)."""
 
     command: str
     text: str
     path: Path
     line: int
+    samples: list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,18 @@ def read(config: str | PathLike[str] = CONFIG, samples: str | PathLike[str] | No
     for name, calls in variants.items():
         _check_name(name, wrong, "variants", name)
         _check_variants(name, calls, genomes, wrong)
+    table = Path(samples if samples is not None else content["samples"])
+    rows = list(_read_samples(table, genomes, variants))
+    of_all = [row for _, row in rows]
     given = []
     for command, text in (content.get("options") or {}).items():
         if command not in COMMANDS:
             raise wrong(f"options: unknown command {command!r}", "options", command, hint=_nearest(command, COMMANDS))
         if text is not None and not isinstance(text, str):
             raise wrong(f"options: {command}: {text!r} is not text", "options", command, hint="put it in quotes")
-        given.append(GivenOptions(COMMANDS[command], text or "", path, lines["options", command]))
-    table = Path(samples if samples is not None else content["samples"])
-    rows = list(_read_samples(table, genomes, variants))
-    return Settings([row for _, row in rows], genomes, variants, [*given, *_options_of(rows, table)])
+        theirs = [row for row in of_all if command not in METHODS or _method(row) == command]
+        given.append(GivenOptions(COMMANDS[command], text or "", path, lines["options", command], theirs))
+    return Settings(of_all, genomes, variants, [*given, *_options_of(rows, table)])
 
 
 def _load(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
@@ -272,8 +275,12 @@ def _check_row(row: dict[str, str], path: Path, line: int, genomes: Collection[s
 
 def _options_of(rows: list[tuple[int, dict[str, str]]], path: Path) -> Iterator[GivenOptions]:
     for line, row in rows:
-        yield GivenOptions("encode", row["encode"], path, line)
-        yield GivenOptions(row["method"] or METHODS[0], row["train"], path, line)
+        yield GivenOptions("encode", row["encode"], path, line, [row])
+        yield GivenOptions(_method(row), row["train"], path, line, [row])
+
+
+def _method(row: Mapping[str, str]) -> str:
+    return row["method"] or METHODS[0]
 
 
 def _nearest(name: object, known: Collection[str]) -> str:

@@ -75,6 +75,28 @@ def test_check_says_where(
     assert done.err.count("\n") == 1
 
 
+def test_models_with_structures_are_not_asked_for_what_they_cannot_do(shell: Shell, in_project: Path) -> None:
+    table, config = SAMPLES.read_text(), CONFIG.read_text()
+    assert "variants" in table
+    given = "--label-pattern 'class:([01])'"
+    assert table.count(given) == 1
+    SAMPLES.write_text(table.replace(given, f"{given} --structure fold"))
+    done = shell("workflow", "check")
+    number = next(i for i, line in enumerate(config.splitlines(), 1) if "--deletions" in line)
+    assert done.code == 1
+    assert done.err.startswith(
+        f"seqcnn: error: {CONFIG}:{number}: options of mutate: --deletions is not for models with"
+    )
+    assert "rbfox1" in done.err
+    CONFIG.write_text(config.replace("--deletions", "--maps 5"))
+    assert shell("workflow", "check").code == 0
+    SAMPLES.write_text(table.replace("--length 101", "--length 101 --structure fold", 1))
+    done = shell("workflow", "check")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"{SAMPLES}:2: options of encode: --structure: variants reads no models with structures" in done.err
+    assert "leave the column variants of sample ctcf empty" in done.err
+
+
 def test_wrappers(shell: Shell) -> None:
     assert shell("workflow", "wrappers").out == f"{WRAPPERS}\n"
 

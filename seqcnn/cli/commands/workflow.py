@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -76,16 +77,15 @@ def check(config: str, samples: str | None, quiet: bool, verbose: bool) -> None:
 
     report = Reporter(quiet, verbose)
     found = settings.read(config, samples)
-    for given in found.options:
-        _check_options(given)
+    _check_structures([(given, _check_options(given)) for given in found.options])
     report.say(
         f"{config}: no mistake found; samples: {len(found.samples):,}, genomes: {len(found.genomes):,}, "
         f"variants: {len(found.variants):,}"
     )
 
 
-def _check_options(given: GivenOptions) -> None:
-    """Raise InputError where a command has no such options, or none of such values."""
+def _check_options(given: GivenOptions) -> dict[str, Any]:
+    """Return the values of options; raise InputError where a command has no such, or none of such values."""
     import shlex
     from importlib import import_module
 
@@ -113,6 +113,28 @@ def _check_options(given: GivenOptions) -> None:
                 parameter.type_cast_value(context, value)
     except click.UsageError as error:
         raise wrong(error.format_message()) from error
+    return values
+
+
+def _check_structures(parsed: Sequence[tuple[GivenOptions, dict[str, Any]]]) -> None:
+    """Raise InputError where a model with structures would be asked for what it cannot do."""
+    from seqcnn.errors import InputError
+
+    structured: set[str] = set()
+    for given, values in parsed:
+        if values.get("structure", "none") == "none":
+            continue
+        for row in given.samples:
+            structured.add(row["sample"])
+            if step := next((step for step in ("variants", "scan") if row[step]), None):
+                message = f"options of {given.command}: --structure: {step} reads no models with structures"
+                hint = f"leave the column {step} of sample {row['sample']} empty"
+                raise InputError(message, given.path, given.line, hint)
+    for given, values in parsed:
+        changes = next((name for name in ("deletions", "insertions") if values.get(name)), None)
+        if structured and given.command == "mutate" and changes:
+            message = f"options of mutate: --{changes} is not for models with structures, as of {min(structured)}"
+            raise InputError(message, given.path, given.line, "remove it: substitutions leave structures as they are")
 
 
 @command.command(
