@@ -58,7 +58,8 @@ lint: setup
 	.bench-venv/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -e .
 	touch $@
 
-BENCHMARKS := encoding intervals shuffle training prediction published memory compare motifs mutagenesis variants calibration
+BENCHMARKS := encoding intervals shuffle training prediction published memory compare motifs mutagenesis architectures_mutate variants \
+              calibration
 
 bench: .bench-venv/.installed
 	@for name in $(BENCHMARKS); do echo "== $$name"; .bench-venv/bin/python benchmarks/$$name.py || exit 1; echo; done

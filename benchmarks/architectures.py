@@ -15,7 +15,7 @@ takes the place of `train`; "valid" is then the AUROC of its best setting in cro
 
 Rows are added to --results, and those that are there already are not made again, so that a long run can go on another
 day; the table is of all that are there. --quick trains one network a row instead of several. Seconds are CPU time of
-the whole command.
+the whole command. Two tables are printed: all rows, and for each set the default beside the choice.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ SEQCNN = sys.executable, "-m", "seqcnn"
 ARCHITECTURES = "deepbind", "basset", "vgg", "inception", "resnet", "dilated", "danq"
 
 PUBLISHED = {
-    "EP300": ".991 FastSK",
-    "RAD21": ".976 gkm-SVM",
-    "NFE2": ".993 LS-GKM",
-    "PUM2": ".853 GraphProt",
-    "SRSF1": ".870 GraphProt",
+    "EP300": "0.991 FastSK",
+    "RAD21": "0.976 gkm-SVM",
+    "NFE2": "0.993 LS-GKM",
+    "PUM2": "0.853 GraphProt",
+    "SRSF1": "0.870 GraphProt",
 }
 """AUROC on the same test part."""
 
@@ -148,23 +148,38 @@ def keep(rows: list[dict[str, str]], path: Path) -> None:
 
 
 def show(rows: list[dict[str, str]], names: list[str]) -> None:
-    """Print the table, and what validation would choose."""
-    print(
-        "| set | architecture | options | valid AUROC | AUROC | 95% interval | AUPRC | weights | training | published |"
-    )
+    """Print all rows, and what validation would choose in each set beside the default."""
+    print("| set | architecture | options | valid AUROC | AUROC | 95% interval | AUPRC | weights | training |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in names:
+        best = choice(rows, name)
+        for row in (row for row in rows if row["set"] == name):
+            star = " *" if row is best else ""
+            options = f"`{row['options']}`" if row["options"] else "defaults"
+            print(f"| {name} | {row['architecture']}{star} | {options} | {figures(row)} |")
+    print()
+    columns = "set", "default", "chosen by validation", "valid AUROC", "AUROC", "95% interval", "AUPRC", "weights"
+    print(f"| {' | '.join([*columns, 'training', 'published'])} |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name in names:
-        of_set = [row for row in rows if row["set"] == name]
-        trained = [row for row in of_set if not row["options"].startswith("calibrate")]
-        best = max(trained, key=lambda row: float(row["valid"]), default=None)
-        for row in of_set:
-            valid, area, low, high, precision = (float(row[c]) for c in ("valid", "auroc", "low", "high", "auprc"))
-            star = " *" if row is best else ""
-            print(
-                f"| {name} | {row['architecture']}{star} | {row['options']} | {valid:.4f} | {area:.4f} "
-                f"| {low:.3f} to {high:.3f} | {precision:.3f} | {int(row['parameters']):,} "
-                f"| {float(row['seconds']):.0f} s | {PUBLISHED.get(name, '')} |"
-            )
+        default = [row for row in rows if (row["set"], row["architecture"], row["options"]) == (name, "deepbind", "")]
+        if default and (best := choice(rows, name)):
+            chosen = f"`{best['architecture']}`" + (f" `{best['options']}`" if best["options"] else "")
+            area = f"{float(default[0]['auroc']):.4f}"
+            print(f"| {name} | {area} | {chosen} | {figures(best)} | {PUBLISHED.get(name, 'none')} |")
+
+
+def choice(rows: list[dict[str, str]], name: str) -> dict[str, str] | None:
+    """Return the row of a set with the best validation AUROC, the first of equals; calibrations have another."""
+    trained = [row for row in rows if row["set"] == name and not row["options"].startswith("calibrate")]
+    return max(trained, key=lambda row: float(row["valid"]), default=None)
+
+
+def figures(row: dict[str, str]) -> str:
+    """Return the cells that all rows have."""
+    valid, area, low, high, precision = (float(row[c]) for c in ("valid", "auroc", "low", "high", "auprc"))
+    size, seconds = f"{int(row['parameters']):,}", f"{float(row['seconds']):.0f} s"
+    return f"{valid:.4f} | {area:.4f} | {low:.3f} to {high:.3f} | {precision:.3f} | {size} | {seconds}"
 
 
 def main() -> None:
