@@ -33,6 +33,7 @@ PAGES = (
 """In the order of reading: what one leaves, the next may use. `docs/torch_export.md` has a test of its own."""
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
 TEXT = "\n".join(TEXTS.values())
+pytestmark = pytest.mark.timeout(600)  # the first test runs all commands
 QUICK = ["--epochs", "1", "--members", "1", "--n-filters", "4"]
 """What is added to training."""
 QUICK_SEARCH = [
