@@ -68,7 +68,7 @@ def logo(motif: Motif, *, position: float = 11.0, height: float = 44.0) -> str:
 
 
 def structure_bars(shares: Array, *, position: float = 11.0, height: float = 18.0) -> str:
-    """Return the structural contexts of a motif's sites: at each position a bar, parted by their shares.
+    """Return the structural contexts of a motif's sites: at each position a bar, divided by their shares.
 
     Parameters
     ----------

@@ -120,16 +120,20 @@ def _check_structures(parsed: Sequence[tuple[GivenOptions, dict[str, Any]]]) -> 
     """Raise InputError where a model with structures would be asked for what it cannot do."""
     from seqcnn.errors import InputError
 
-    structured: set[str] = set()
-    for given, values in parsed:
-        if values.get("structure", "none") == "none":
-            continue
-        for row in given.samples:
-            structured.add(row["sample"])
-            if step := next((step for step in ("variants", "scan") if row[step]), None):
-                message = f"options of {given.command}: --structure: {step} reads no models with structures"
-                hint = f"leave the column {step} of sample {row['sample']} empty"
-                raise InputError(message, given.path, given.line, hint)
+    # What is said of a sample comes after what is said of all, and training after encoding: the last word counts.
+    said = [(given, values) for given, values in parsed if "structure" in values]
+    last = {
+        row["sample"]: (row, given, values["structure"])
+        for encodes in (True, False)
+        for given, values in said
+        for row in given.samples
+        if (given.command == "encode") is encodes
+    }
+    structured = {name: (row, given) for name, (row, given, method) in last.items() if method != "none"}
+    for name, (row, given) in structured.items():
+        if step := next((step for step in ("variants", "scan") if row[step]), None):
+            message = f"options of {given.command}: --structure: {step} reads no models with structures"
+            raise InputError(message, given.path, given.line, f"leave the column {step} of sample {name} empty")
     for given, values in parsed:
         changes = next((name for name in ("deletions", "insertions") if values.get(name)), None)
         if structured and given.command == "mutate" and changes:
