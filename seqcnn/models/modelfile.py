@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from seqcnn.errors import ModelFileError, OutputError, UsageError
@@ -100,14 +99,13 @@ def write_tensors(
     Raises
     ------
     OutputError
-        If there is no space; names the path.
+        If it cannot be written, as where there is no space; names the path.
     """
     try:
-        save_file(tensors, temporary, metadata=metadata)
-    except SafetensorError as error:
-        number = re.search(r"os error (\d+)", str(error))
-        why = describe(OSError(int(number[1]), "")) if number else str(error)
-        raise OutputError(f"{path}: cannot write ({why})") from error
+        # Not save_file: it writes to a name of its own first, which would stay where it is killed.
+        temporary.write_bytes(to_bytes(tensors, metadata))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write ({describe(error)})") from error
 
 
 def load(path: str | PathLike[str], device: torch.device | str = "cpu", *, structure: bool = False) -> Model:

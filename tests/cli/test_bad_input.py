@@ -356,7 +356,7 @@ def test_a_full_disk_leaves_nothing(command: str, small_disk: Path, inputs: Inpu
     ("command", "writer"),
     [
         ("encode", "seqcnn.dataset.store_writer.DatasetWriter.append"),
-        ("train", "seqcnn.models.modelfile.save_file"),
+        ("train", "pathlib.Path.write_bytes"),
         ("evaluate", "pathlib.Path.write_text"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 import struct
 from collections.abc import Callable
@@ -14,7 +16,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from seqcnn.errors import ModelFileError, OutputError
@@ -274,11 +276,12 @@ def test_a_full_disk_is_one_line(tmp_path: Path, path: Path, monkeypatch: pytest
 def test_a_killed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = path.read_bytes()
 
-    def stop(tensors: object, name: Path, **_: object) -> None:
-        Path(name).write_bytes(b"half")
+    def stop(name: Path, content: bytes) -> None:
+        with name.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(modelfile, "save_file", stop)
+    monkeypatch.setattr(Path, "write_bytes", stop)
     with pytest.raises(KeyboardInterrupt):
         save(make(), path)
     assert path.read_bytes() == before
@@ -291,21 +294,31 @@ def test_a_description_that_is_not_json(path: Path, text: str) -> None:
     assert "is not a seqcnn model, or is truncated" in refusal(path)
 
 
+def test_a_write_has_no_name_but_the_one_it_was_given(tmp_path: Path) -> None:
+    """What is killed leaves nothing else: the file that is there is filled, not replaced."""
+    temporary = tmp_path / "temporary"
+    temporary.touch()
+    before = temporary.stat().st_ino
+    modelfile.write_tensors({"a": torch.arange(3)}, temporary, {"seqcnn": "{}"}, tmp_path / "m")
+    assert temporary.stat().st_ino == before
+    with safe_open(temporary, framework="pt") as file:
+        assert file.get_tensor("a").tolist() == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("number", "told"),
     [
-        ("I/O error: No space left on device (os error 28)", "cannot write (no space left on the device)"),
-        ("I/O error: Input/output error (os error 5)", "cannot write (input/output error)"),
-        ("something else", "cannot write (something else)"),
+        (errno.ENOSPC, "cannot write (no space left on the device)"),
+        (errno.EIO, "cannot write (input/output error)"),
     ],
 )
-def test_what_the_library_says_of_a_disk_is_put_in_plain_words(
-    said: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_said_of_a_disk_is_put_in_plain_words(
+    number: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise SafetensorError(f"Error while serializing: {said}")
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(modelfile, "save_file", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OutputError) as caught:
         save(make(), tmp_path / "m")
     assert str(caught.value).startswith(f"{tmp_path / 'm'}: cannot write (")
