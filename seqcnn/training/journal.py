@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from seqcnn.errors import InputError, OutputError, UsageError
 from seqcnn.formats.output import describe
 from seqcnn.training.search import Range, Space
+from seqcnn.training.signals import held
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -47,7 +48,7 @@ class Attempt(NamedTuple):
 
 
 class Journal:
-    """A study in a file.
+    """A study in a file; what is being read or written when a signal comes is read or written first.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ class Journal:
         If optuna is not installed.
     """
 
+    @held()
     def __init__(self, path: str | PathLike[str]) -> None:
         self.storage = _open(fspath(path))
         from optuna.exceptions import DuplicatedStudyError
@@ -71,14 +73,17 @@ class Journal:
             self.storage.create_new_study([StudyDirection.MAXIMIZE], NAME)
         self.study = self.storage.get_study_id_from_name(NAME)
 
+    @held()
     def say(self, name: str, value: Any) -> None:
         """Write something that is not of one attempt; what JSON has."""
         self.storage.set_study_user_attr(self.study, name, value)
 
+    @held()
     def said(self) -> dict[str, Any]:
         """Return what was said, what was said first before what was said later; of a name the last value."""
         return dict(self.storage.get_study_user_attrs(self.study))
 
+    @held()
     def begin(self, notes: Mapping[str, Any], settings: Mapping[str, Any], space: Space) -> int:
         """Write that an attempt begins, with notes and settings; return its number."""
         from optuna.trial import TrialState, create_trial
@@ -92,11 +97,13 @@ class Journal:
         )
         return self.storage.get_trial(self.storage.create_new_trial(self.study, trial)).number
 
+    @held()
     def attempts(self) -> list[Attempt]:
         """Return all attempts, in order."""
         trials = self.storage.get_all_trials(self.study, deepcopy=False)
         return [Attempt(trial.number, trial.state.name, trial.user_attrs) for trial in trials]
 
+    @held()
     def note(self, number: int, name: str, value: Any) -> bool:
         """Write something to a running attempt; return False if it is over."""
         from optuna.exceptions import UpdateFinishedTrialError
@@ -107,6 +114,7 @@ class Journal:
             return False
         return True
 
+    @held()
     def end(self, number: int, state: str, value: float | None = None) -> bool:
         """Write that a running attempt is over; return False if it was already: of several who try, one succeeds."""
         from optuna.exceptions import UpdateFinishedTrialError

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import glob
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import torch
@@ -21,8 +18,8 @@ from seqcnn.formats.output import describe, remove_unfinished
 from seqcnn.training import checkpoint, parallel
 from seqcnn.training.fingerprint import fingerprint
 from seqcnn.training.fit import Fit
+from seqcnn.training.signals import listening
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 MOST_TIME: Final = 0.01
 """Share of the time that saving may take; where it takes more, it is done less often."""
 
@@ -110,7 +107,7 @@ class Keeper:
         _check_together(fit, group)
         self._signal = 0
         self._set_due(0.0)
-        with self._listening():
+        with listening(self._hear, once=True):
             try:
                 yield self._on_step
             except Exception as error:
@@ -125,6 +122,9 @@ class Keeper:
         if parallel.current().rank == 0:
             for path in find(self.path):
                 path.unlink(missing_ok=True)
+
+    def _hear(self, number: int) -> None:
+        self._signal = number
 
     def _on_step(self, fit: Fit) -> None:
         if self.writes and (self._signal or time.monotonic() >= self._due):
@@ -155,30 +155,6 @@ class Keeper:
             return Interrupted(f"interrupted {where}; the same command with --resume goes on from there", self._signal)
         further = "goes on from the checkpoint before" if self.path.exists() else "begins anew"
         return Interrupted(f"interrupted {where}; {problem}; the same command with --resume {further}", self._signal)
-
-    @contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Take note of signals, in the main thread; the second one is for whoever listened before."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        heard = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
-
-        def hear(number: int, frame: FrameType | None) -> None:
-            self._signal = number
-            restore()
-
-        def restore() -> None:
-            for number in heard:
-                signal.signal(number, before[number])
-
-        for number in heard:
-            signal.signal(number, hear)
-        try:
-            yield
-        finally:
-            restore()
 
 
 def _check_together(fit: Fit, group: parallel.Group) -> None:
