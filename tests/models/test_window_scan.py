@@ -112,7 +112,7 @@ def test_sliding_like_going_through_all(seed: int, k: int, more: int, kind: str)
 def test_sliding_of_any_size(threshold: float, scale: float) -> None:
     filters = np.random.default_rng(0).normal(size=(5, 4, 12)) * scale
     found, wanted = features(filters, np.full(5, threshold), random_codes(4, 300), 50)
-    np.testing.assert_allclose(found, wanted, atol=1e-5 * max(1, scale))
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-5 * max(1, scale))
 
 
 def test_sliding_over_repeats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -306,7 +306,8 @@ class Model(network.Network):
                 if self.settings.hidden:
                     x = torch.addmm(self.hidden_bias[member], x, self.hidden_weight[member]).relu_()
                 torch.addmm(self.output_bias[member], x, self.output_weight[member], out=out)
-        return scores.view(m, n, strands, -1).amax(2)
+        each = scores.view(m, n, strands, -1)
+        return torch.maximum(each[:, :, 0], each[:, :, 1]) if strands == 2 else each[:, :, 0]
 
     @staticmethod
     def _scan(filters: Tensor, inputs: Inputs, threshold: Tensor | None) -> tuple[Tensor, Tensor | None]:
