@@ -8,7 +8,8 @@ the memory of the network's parameters. The scan itself is that of :mod:`seqcnn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from itertools import pairwise
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +23,19 @@ from seqcnn.models.scan import FEW, Windows, max_pool, words
 Array = NDArray[np.float32]
 LossAndGradient = Callable[[Array, Array], tuple[Array, Array]]
 """Scores, shape (n_members, n, n_targets), and targets to each member's loss and its gradient by the scores."""
+
+REPORTED: Final[Any] = {"over": "ignore", "invalid": "ignore"}
+"""A loss that is not finite is for the fit to report. Each thread has such settings of its own."""
+
+WIDE: Final = 3
+"""Detectors, of all members and strands, for each window of a sequence, from which their gradient is faster summed from
+windows in one-hot form."""
+
+MOST_BYTES: Final = 1 << 26
+"""What these may take."""
+
+EVEN: Final = 4
+"""Members for each thread from which it does not matter that one thread has one more."""
 
 
 class Parameters(Protocol):
@@ -66,7 +80,7 @@ class Step:
             self.hidden_weight, self.grad_hidden_weight = _pair(layer[0])
             self.hidden_bias, self.grad_hidden_bias = _pair(layer[1])
 
-    @np.errstate(over="ignore", invalid="ignore")  # a loss that is not finite is for the fit to report
+    @np.errstate(**REPORTED)
     def add_gradients(self, windows: Windows, targets: Array, loss: LossAndGradient, mix: Array | None = None) -> Array:
         """Add the gradient of each member's loss to its parameters' gradients.
 
@@ -83,36 +97,112 @@ class Step:
         ndarray, shape (n_members,)
             The losses.
         """
-        members, strands, n_filters = self.members, self.strands, self.n_filters
-        table = self._build_table(windows.word)
-        maximum, position = _scan(torch.from_numpy(table), windows.rows)
-        n = len(maximum)
-        above = maximum.numpy().reshape(n, strands, members, n_filters) - self.threshold
-        x = np.maximum(above, 0, out=above).transpose(2, 0, 1, 3)
-        features = x
-        if mix is not None:
-            x = mixed(x, mix, 1)
-        kept = self.keep(n, 1, n_filters).numpy() if self.keep is not None else None
-        if kept is not None:
-            x = x * kept
-        x = x.reshape(members, n * strands, n_filters)
-        losses, of_x = self._through_head(x, targets, loss)
-        if mix is None:
-            of_x *= x > 0
-        of_x = of_x.reshape(members, n, strands, n_filters)
-        if kept is not None:
-            of_x *= kept
-        if mix is not None:
-            of_x = mixed(of_x, mix, 1)
-            of_x *= features > 0
-        of_features = of_x.transpose(1, 2, 0, 3).reshape(n, -1)
-        self.grad_threshold -= of_features.sum(0).reshape(strands, members, n_filters).sum(0)
-        self._add_to_filters(_of_table(of_features, windows, position.numpy()), windows.word)
+        kept = self.keep(len(windows.rows), 1, self.n_filters).numpy() if self.keep is not None else None
+        shares = [_Share(self, windows, members) for members in self._split(windows)]
+        alone = len(shares) == 1
+        scores = threads.run(lambda share: share.forward(kept, mix, alone=alone), shares)
+        losses, of_scores = self._through_loss(scores[0] if alone else np.concatenate(scores), targets, loss)
+        hot = _one_hot(windows) if self._is_wide(windows) else None
+        threads.run(lambda share: share.backward(of_scores, hot), shares)
         return losses
 
-    def _build_table(self, word: int) -> Array:
+    def _split(self, windows: Windows) -> list[slice]:
+        """Return the members that each thread does, who have nothing to do with each other: all if too few or small."""
+        n, n_windows, _ = windows.rows.shape
+        work = n * n_windows * self.strands * self.members * self.n_filters
+        parts = min(threads.count(), work // FEW)
+        if parts < 2 or (self.members % parts and self.members < EVEN * parts):
+            return [slice(0, self.members)]
+        ends = [self.members * i // parts for i in range(parts + 1)]
+        return [slice(*each) for each in pairwise(ends)]
+
+    def _is_wide(self, windows: Windows) -> bool:
+        n, n_windows, n_groups = windows.rows.shape
+        one_hot = n * n_windows * n_groups * windows.word * 4 * self.filters.itemsize
+        return self.strands * self.members * self.n_filters >= WIDE * n_windows and one_hot <= MOST_BYTES
+
+    def _through_loss(self, scores: Array, targets: Array, loss: LossAndGradient) -> tuple[Array, Array]:
+        """Return the losses, and the gradient by the scores, which are of shape (n_members, n * strands, n_targets)."""
+        if self.strands == 1:
+            losses, of_scores = loss(scores, targets)
+            self.grad_output_bias += of_scores.sum(1)
+            return losses, of_scores
+        scores = scores.reshape(self.members, -1, 2, scores.shape[2])
+        forward = scores[:, :, 0] >= scores[:, :, 1]
+        losses, of_best = loss(np.where(forward, scores[:, :, 0], scores[:, :, 1]), targets)
+        of_scores = np.empty_like(scores)
+        np.multiply(of_best, forward, out=of_scores[:, :, 0])
+        np.subtract(of_best, of_scores[:, :, 0], out=of_scores[:, :, 1])
+        self.grad_output_bias += of_best.sum(1)
+        return losses, of_scores.reshape(self.members, -1, scores.shape[3])
+
+
+class _Share:
+    """A step of some of the members, and what is kept of it between the way forward and the way back."""
+
+    def __init__(self, step: Step, windows: Windows, members: slice) -> None:
+        self.step, self.windows, self.members = step, windows, members
+        self.n_members, self.strands, self.n_filters = members.stop - members.start, step.strands, step.n_filters
+        self.columns = slice(members.start * step.n_filters, members.stop * step.n_filters)
+
+    @np.errstate(**REPORTED)
+    def forward(self, kept: Array | None, mix: Array | None, *, alone: bool) -> Array:
+        """Return the scores, shape (n_members, n * strands, n_targets)."""
+        step, members = self.step, self.members
+        maximum, position = _scan(torch.from_numpy(self._build_table()), self.windows.rows, alone=alone)
+        n = len(maximum)
+        above = maximum.numpy().reshape(n, self.strands, self.n_members, self.n_filters) - step.threshold[members]
+        x = np.maximum(above, 0, out=above).transpose(2, 0, 1, 3)
+        self.position, self.features, self.mix = position.numpy(), x, mix
+        self.kept = kept if kept is None else kept[members]
+        if mix is not None:
+            x = mixed(x, mix, 1)
+        if self.kept is not None:
+            x = x * self.kept
+        self.x = self.hidden = x.reshape(self.n_members, n * self.strands, self.n_filters)
+        if step.has_hidden:
+            self.hidden = self.x @ step.hidden_weight[members]
+            self.hidden += step.hidden_bias[members]
+            np.maximum(self.hidden, 0, out=self.hidden)
+        scores: Array = self.hidden @ step.output_weight[members]
+        scores += step.output_bias[members, None]
+        return scores
+
+    @np.errstate(**REPORTED)
+    def backward(self, of_scores: Array, hot: Tensor | None) -> None:
+        """Add to the parameters' gradients, for that by the scores of all members."""
+        step, members, n_members, strands = self.step, self.members, self.n_members, self.strands
+        of_x = self._through_head(of_scores[members])
+        if self.mix is None:
+            of_x *= self.x > 0
+        of_x = of_x.reshape(self.features.shape)
+        if self.kept is not None:
+            of_x *= self.kept
+        if self.mix is not None:
+            of_x = mixed(of_x, self.mix, 1)
+            of_x *= self.features > 0
+        of_features = of_x.transpose(1, 2, 0, 3).reshape(of_x.shape[1], -1)
+        step.grad_threshold[members] -= of_features.sum(0).reshape(strands, n_members, -1).sum(0)
+        if hot is None:
+            self._add_to_filters(self._from_table(_of_table(of_features, self.windows, self.position)))
+        else:
+            self._add_to_filters(_of_filters(of_features, hot, self.position))
+
+    def _through_head(self, of_scores: Array) -> Array:
+        """Return the gradient by the features; that of the head's weights is added to them."""
+        step, members = self.step, self.members
+        step.grad_output_weight[members] += self.hidden.transpose(0, 2, 1) @ of_scores
+        of_x: Array = of_scores @ step.output_weight[members].transpose(0, 2, 1)
+        if step.has_hidden:
+            of_x *= self.hidden > 0
+            step.grad_hidden_weight[members] += self.x.transpose(0, 2, 1) @ of_x
+            step.grad_hidden_bias[members] += of_x.sum(1, keepdims=True)
+            of_x = of_x @ step.hidden_weight[members].transpose(0, 2, 1)
+        return of_x
+
+    def _build_table(self) -> Array:
         """Do what :func:`seqcnn.models.scan.build_table` does, for the strands."""
-        filters = self.filters
+        word, filters = self.windows.word, self.step.filters[self.columns]
         if self.strands == 2:
             filters = np.concatenate([filters, filters[:, ::-1, ::-1]])
         width, _, kernel_size = filters.shape
@@ -122,51 +212,25 @@ class Step:
         table: Array = (words(word).numpy() @ by_base).reshape(-1, width)
         return table
 
-    def _add_to_filters(self, of_table: Array, word: int) -> None:
-        """Take the gradient of the table on to the filters."""
-        n_filters, _, kernel_size = self.filters.shape
-        width = of_table.shape[1]
+    def _from_table(self, of_table: Array) -> Array:
+        """Take the gradient of the table on to the filters of both strands, shape (width, 4, kernel_size or more)."""
+        word, width = self.windows.word, of_table.shape[1]
         by_base = words(word).numpy().T @ of_table.reshape(5**word, -1)
-        filters = by_base.reshape(word, 4, -1, width).transpose(3, 1, 2, 0).reshape(width, 4, -1)[:, :, :kernel_size]
-        self.grad_filters += filters[:n_filters]
+        return by_base.reshape(word, 4, -1, width).transpose(3, 1, 2, 0).reshape(width, 4, -1)
+
+    def _add_to_filters(self, of_strands: Array) -> None:
+        gradient = self.step.grad_filters[self.columns]
+        n_filters, _, kernel_size = gradient.shape
+        of_strands = of_strands[:, :, :kernel_size]
+        gradient += of_strands[:n_filters]
         if self.strands == 2:
-            self.grad_filters += filters[n_filters:, ::-1, ::-1]
-
-    def _through_head(self, x: Array, targets: Array, loss: LossAndGradient) -> tuple[Array, Array]:
-        """Return the losses and the gradient by the features `x`; that of the head's weights is added to them."""
-        hidden = x
-        if self.has_hidden:
-            hidden = x @ self.hidden_weight
-            hidden += self.hidden_bias
-            np.maximum(hidden, 0, out=hidden)
-        scores = hidden @ self.output_weight
-        scores += self.output_bias[:, None]
-        if self.strands == 2:
-            scores = scores.reshape(self.members, -1, 2, scores.shape[2])
-            forward = scores[:, :, 0] >= scores[:, :, 1]
-            losses, of_best = loss(np.where(forward, scores[:, :, 0], scores[:, :, 1]), targets)
-            of_scores = np.empty_like(scores)
-            np.multiply(of_best, forward, out=of_scores[:, :, 0])
-            np.subtract(of_best, of_scores[:, :, 0], out=of_scores[:, :, 1])
-            of_scores = of_scores.reshape(self.members, -1, scores.shape[3])
-        else:
-            losses, of_best = loss(scores, targets)
-            of_scores = of_best
-        self.grad_output_bias += of_best.sum(1)
-        self.grad_output_weight += hidden.transpose(0, 2, 1) @ of_scores
-        of_x: Array = of_scores @ self.output_weight.transpose(0, 2, 1)
-        if self.has_hidden:
-            of_x *= hidden > 0
-            self.grad_hidden_weight += x.transpose(0, 2, 1) @ of_x
-            self.grad_hidden_bias += of_x.sum(1, keepdims=True)
-            of_x = of_x @ self.hidden_weight.transpose(0, 2, 1)
-        return losses, of_x
+            gradient += of_strands[n_filters:, ::-1, ::-1]
 
 
-def _scan(table: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return maxima and their windows; each thread takes a share of the sequences if there is enough to do."""
+def _scan(table: Tensor, rows: Tensor, *, alone: bool) -> tuple[Tensor, Tensor]:
+    """Return maxima and their windows; if alone each thread takes a share of the sequences, where it is worth it."""
     n, n_windows, _ = rows.shape
-    pieces = min(n, threads.count(), n * n_windows * table.shape[1] // FEW)
+    pieces = min(n, threads.count(), n * n_windows * table.shape[1] // FEW) if alone else 1
     parts = rows.tensor_split(pieces) if pieces > 1 else [rows]
     found = threads.run(lambda part: max_pool(table, part, with_position=True), parts)
     if len(found) == 1:
@@ -192,6 +256,36 @@ def _of_table(of_features: Array, windows: Windows, position: NDArray[np.int64])
     table = np.zeros(5**windows.word * n_groups * width, dtype=np.float32)
     np.add.at(table, hit.reshape(-1), flat[at].repeat(n_groups))
     return table.reshape(-1, width)
+
+
+def _one_hot(windows: Windows) -> Tensor:
+    """Return all windows in one-hot form, shape (n, n_windows, n_groups * word * 4)."""
+    n, n_windows, n_groups = windows.rows.shape
+    rows = words(windows.word).repeat_interleave(n_groups, dim=0)
+    parts = windows.rows.tensor_split(threads.count())
+    hot = torch.empty(n, n_windows, n_groups * rows.shape[1])
+    places = hot.tensor_split(len(parts))
+
+    def fill(i: int) -> None:
+        torch.index_select(rows, 0, parts[i].flatten(), out=places[i].view(-1, rows.shape[1]))
+
+    threads.run(fill, range(len(parts)))
+    return hot
+
+
+def _of_filters(of_features: Array, hot: Tensor, position: NDArray[np.int64]) -> Array:
+    """Return the gradient of the filters, shape (width, 4, kernel_size or more): the sum of their winning windows."""
+    n, width = of_features.shape
+    by_filter = np.ascontiguousarray(of_features.T)
+    at = np.flatnonzero(by_filter)
+    window = position + np.arange(0, n * hot.shape[1], hot.shape[1])[:, None]
+    chosen = torch.from_numpy(window.T.astype(np.int32).reshape(-1)[at])
+    ends = np.count_nonzero(by_filter, axis=1).cumsum(dtype=np.int32)
+    begins = torch.from_numpy(np.append(np.int32(0), ends[:-1]))
+    weights = torch.from_numpy(by_filter.reshape(-1)[at])
+    table = hot.view(-1, hot.shape[2])
+    sums: Array = torch.embedding_bag(table, chosen, begins, False, 0, False, weights)[0].numpy()
+    return sums.reshape(width, -1, 4).transpose(0, 2, 1)
 
 
 def _pair(parameter: torch.nn.Parameter) -> tuple[Array, Array]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcnn.models import cpu_step, modelfile
+from seqcnn.models import cpu_step, modelfile, threads
 from seqcnn.models.architectures.deepbind import Model, Settings
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.models.scan import Windows, find_windows
@@ -104,7 +105,47 @@ def test_the_gradient_is_that_of_automatic_differentiation(data: st.DataObject) 
     weight = torch.from_numpy(rng.uniform(0.2, 5, n_targets).astype(np.float32)) if data.draw(st.booleans()) else None
     if task == "regression":
         values, weight = values + rng.normal(size=values.shape), None
-    check_same(network, windows, torch.from_numpy(values.astype(np.float32)), Objective(task, weight, complete))
+    with a_way(data.draw(st.sampled_from([1, 1, 2, 3])), wide=data.draw(st.booleans())):
+        check_same(network, windows, torch.from_numpy(values.astype(np.float32)), Objective(task, weight, complete))
+
+
+@contextmanager
+def a_way(n_threads: int, *, wide: bool) -> Iterator[None]:
+    """Have threads share the members however little there is to do; take the way of wide networks, or of narrow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpu_step, "WIDE", 0 if wide else 10**9)
+        patch.setattr(cpu_step, "FEW", 1)
+        torch.set_num_threads(n_threads)
+        with threads.taken_over():
+            yield
+        torch.set_num_threads(1)
+
+
+def test_only_wide_networks_take_the_way_of_the_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = make(0, n_members=2, n_filters=30, kernel_size=5)
+    step = cpu_step.Step(network, strands=2, dropout=False)
+    short, long = (windows_of(network, random_rows(0, [length] * 2), 3) for length in (36, 37))
+    assert step._is_wide(short)
+    assert not step._is_wide(long)
+    monkeypatch.setattr(cpu_step, "MOST_BYTES", 2 * 40 * 6 * 4 * 4)
+    assert step._is_wide(short)
+    monkeypatch.setattr(cpu_step, "MOST_BYTES", 2 * 40 * 6 * 4 * 4 - 1)
+    assert not step._is_wide(short)
+
+
+@pytest.mark.parametrize(
+    ("members", "n_threads", "ends"),
+    [(1, 2, [1]), (2, 2, [1, 2]), (3, 2, [3]), (6, 3, [2, 4, 6]), (8, 3, [8]), (13, 3, [4, 8, 13]), (2, 1, [2])],
+)
+def test_threads_share_the_members_where_they_can_evenly(members: int, n_threads: int, ends: list[int]) -> None:
+    network = make(0, n_members=members, n_filters=2, kernel_size=5)
+    windows = windows_of(network, random_rows(0, [30] * 4), 3)
+    step = cpu_step.Step(network, strands=2, dropout=False)
+    with a_way(n_threads, wide=False):
+        assert [share.stop for share in step._split(windows)] == ends
+    torch.set_num_threads(n_threads)
+    with threads.taken_over():
+        assert step._split(windows) == [slice(0, members)]  # too little to do
 
 
 @pytest.mark.parametrize("width", [100, 300])
@@ -174,9 +215,10 @@ def test_the_forward_strand_has_the_gradient_where_both_score_the_same() -> None
     step = cpu_step.Step(network, strands=2, dropout=False)
     strand = np.random.default_rng(0).random((2, 6, 1, 5)).astype(np.float32)
     both = np.repeat(strand, 2, axis=2).reshape(2, 12, 5)
-    _, of_x = step._through_head(both, np.zeros((6, 1), dtype=np.float32), Objective("binary").with_gradient)
-    of_strands = of_x.reshape(2, 6, 2, 5)
-    assert of_strands[:, :, 0].any()
+    scores = both @ step.output_weight[:, :3].repeat(2, axis=1)[:, :5]
+    _, of_scores = step._through_loss(scores, np.zeros((6, 1), dtype=np.float32), Objective("binary").with_gradient)
+    of_strands = of_scores.reshape(2, 6, 2, 1)
+    assert of_strands[:, :, 0].all()
     assert not of_strands[:, :, 1].any()
 
 
