@@ -10,7 +10,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from seqcnn.dataset.sources import Tally
 
@@ -70,19 +80,20 @@ class Advance:
     """A progress line: units done, rate, time left."""
 
     def __init__(self, reporter: Reporter, what: str, total: int | None, unit: str = "sequences") -> None:
-        self._unit = unit
-        columns: list[Any] = [TextColumn("{task.description}")]
+        columns: list[ProgressColumn] = [TextColumn("{task.description}")]
         if total is not None:
             columns += [BarColumn(bar_width=24), MofNCompleteColumn()]
         else:
             columns += [TextColumn("{task.completed:,}")]
-        columns += [TextColumn("{task.fields[rate]}"), TimeElapsedColumn()]
+        columns += [_Rate(unit), TimeElapsedColumn()]
         if total is not None:
             columns += [TextColumn("left"), TimeRemainingColumn()]
+        self._shown = reporter.on_terminal
         self._progress = Progress(
-            *columns, console=reporter.console, transient=True, disable=not reporter.on_terminal, refresh_per_second=4
+            *columns, console=reporter.console, transient=True, disable=not self._shown, refresh_per_second=4
         )
-        self._task = self._progress.add_task(what, total=total, rate="")
+        self._task = self._progress.add_task(what, total=total)
+        self._completed = 0
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -93,13 +104,24 @@ class Advance:
 
     def to(self, completed: int, description: str | None = None) -> None:
         """Move to this many."""
-        task = self._progress.tasks[0]
-        rate = f"{task.speed:,.0f} {self._unit}/s" if task.speed else ""
-        self._progress.update(self._task, completed=completed, description=description or task.description, rate=rate)
+        self._completed = completed
+        if self._shown:  # a step of a small fit takes less than a millisecond
+            self._progress.update(self._task, completed=completed, description=description)
 
     def by(self, n: int) -> None:
         """Move on by this many."""
-        self.to(int(self._progress.tasks[0].completed) + n)
+        self.to(self._completed + n)
+
+
+class _Rate(ProgressColumn):
+    """Units a second, found only when the line is drawn."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} {self._unit}/s" if task.speed else "")
 
 
 def align(rows: Iterable[tuple[str, Any]]) -> str:

@@ -98,11 +98,11 @@ class Step:
             The losses.
         """
         kept = self.keep(len(windows.rows), 1, self.n_filters).numpy() if self.keep is not None else None
-        shares = [_Share(self, windows, members) for members in self._split(windows)]
+        shares = [_Share(self, windows, members, i) for i, members in enumerate(self._split(windows))]
         alone = len(shares) == 1
-        scores = threads.run(lambda share: share.forward(kept, mix, alone=alone), shares)
+        hot = OneHot(windows, len(shares)) if self._is_wide(windows) else None
+        scores = threads.run(lambda share: share.forward(kept, mix, hot, alone=alone), shares)
         losses, of_scores = self._through_loss(scores[0] if alone else np.concatenate(scores), targets, loss)
-        hot = _one_hot(windows) if self._is_wide(windows) else None
         threads.run(lambda share: share.backward(of_scores, hot), shares)
         return losses
 
@@ -137,17 +137,55 @@ class Step:
         return losses, of_scores.reshape(self.members, -1, scores.shape[3])
 
 
+class OneHot:
+    """All windows of a batch in one-hot form.
+
+    Parameters
+    ----------
+    windows : Windows
+    parts : int
+        In how many parts it will be filled.
+    """
+
+    def __init__(self, windows: Windows, parts: int) -> None:
+        n, self.n_windows, n_groups = windows.rows.shape
+        self._of_row = words(windows.word).repeat_interleave(n_groups, dim=0)
+        hot = torch.empty(n, self.n_windows, n_groups * self._of_row.shape[1])
+        self._rows, self._places = (each.tensor_split(parts) for each in (windows.rows, hot))
+        self._table = hot.view(-1, hot.shape[2])
+
+    def fill(self, part: int) -> None:
+        """Do one of the parts."""
+        place = self._places[part].view(-1, self._of_row.shape[1])
+        torch.index_select(self._of_row, 0, self._rows[part].flatten(), out=place)
+
+    def of_filters(self, of_features: Array, position: NDArray[np.int64]) -> Array:
+        """Return the gradient of filters, shape (width, 4, kernel_size or more): the sum of their winning windows."""
+        n, width = of_features.shape
+        by_filter = np.ascontiguousarray(of_features.T)
+        at = np.flatnonzero(by_filter)
+        window = position + np.arange(0, n * self.n_windows, self.n_windows)[:, None]
+        chosen = torch.from_numpy(window.T.astype(np.int32).reshape(-1)[at])
+        ends = np.count_nonzero(by_filter, axis=1).cumsum(dtype=np.int32)
+        begins = torch.from_numpy(np.append(np.int32(0), ends[:-1]))
+        weights = torch.from_numpy(by_filter.reshape(-1)[at])
+        sums: Array = torch.embedding_bag(self._table, chosen, begins, False, 0, False, weights)[0].numpy()
+        return sums.reshape(width, -1, 4).transpose(0, 2, 1)
+
+
 class _Share:
     """A step of some of the members, and what is kept of it between the way forward and the way back."""
 
-    def __init__(self, step: Step, windows: Windows, members: slice) -> None:
-        self.step, self.windows, self.members = step, windows, members
+    def __init__(self, step: Step, windows: Windows, members: slice, number: int) -> None:
+        self.step, self.windows, self.members, self.number = step, windows, members, number
         self.n_members, self.strands, self.n_filters = members.stop - members.start, step.strands, step.n_filters
         self.columns = slice(members.start * step.n_filters, members.stop * step.n_filters)
 
     @np.errstate(**REPORTED)
-    def forward(self, kept: Array | None, mix: Array | None, *, alone: bool) -> Array:
-        """Return the scores, shape (n_members, n * strands, n_targets)."""
+    def forward(self, kept: Array | None, mix: Array | None, hot: OneHot | None, *, alone: bool) -> Array:
+        """Return the scores, shape (n_members, n * strands, n_targets); do a share of what the way back needs too."""
+        if hot is not None:
+            hot.fill(self.number)
         step, members = self.step, self.members
         maximum, position = _scan(torch.from_numpy(self._build_table()), self.windows.rows, alone=alone)
         n = len(maximum)
@@ -169,7 +207,7 @@ class _Share:
         return scores
 
     @np.errstate(**REPORTED)
-    def backward(self, of_scores: Array, hot: Tensor | None) -> None:
+    def backward(self, of_scores: Array, hot: OneHot | None) -> None:
         """Add to the parameters' gradients, for that by the scores of all members."""
         step, members, n_members, strands = self.step, self.members, self.n_members, self.strands
         of_x = self._through_head(of_scores[members])
@@ -186,7 +224,7 @@ class _Share:
         if hot is None:
             self._add_to_filters(self._from_table(_of_table(of_features, self.windows, self.position)))
         else:
-            self._add_to_filters(_of_filters(of_features, hot, self.position))
+            self._add_to_filters(hot.of_filters(of_features, self.position))
 
     def _through_head(self, of_scores: Array) -> Array:
         """Return the gradient by the features; that of the head's weights is added to them."""
@@ -256,36 +294,6 @@ def _of_table(of_features: Array, windows: Windows, position: NDArray[np.int64])
     table = np.zeros(5**windows.word * n_groups * width, dtype=np.float32)
     np.add.at(table, hit.reshape(-1), flat[at].repeat(n_groups))
     return table.reshape(-1, width)
-
-
-def _one_hot(windows: Windows) -> Tensor:
-    """Return all windows in one-hot form, shape (n, n_windows, n_groups * word * 4)."""
-    n, n_windows, n_groups = windows.rows.shape
-    rows = words(windows.word).repeat_interleave(n_groups, dim=0)
-    parts = windows.rows.tensor_split(threads.count())
-    hot = torch.empty(n, n_windows, n_groups * rows.shape[1])
-    places = hot.tensor_split(len(parts))
-
-    def fill(i: int) -> None:
-        torch.index_select(rows, 0, parts[i].flatten(), out=places[i].view(-1, rows.shape[1]))
-
-    threads.run(fill, range(len(parts)))
-    return hot
-
-
-def _of_filters(of_features: Array, hot: Tensor, position: NDArray[np.int64]) -> Array:
-    """Return the gradient of the filters, shape (width, 4, kernel_size or more): the sum of their winning windows."""
-    n, width = of_features.shape
-    by_filter = np.ascontiguousarray(of_features.T)
-    at = np.flatnonzero(by_filter)
-    window = position + np.arange(0, n * hot.shape[1], hot.shape[1])[:, None]
-    chosen = torch.from_numpy(window.T.astype(np.int32).reshape(-1)[at])
-    ends = np.count_nonzero(by_filter, axis=1).cumsum(dtype=np.int32)
-    begins = torch.from_numpy(np.append(np.int32(0), ends[:-1]))
-    weights = torch.from_numpy(by_filter.reshape(-1)[at])
-    table = hot.view(-1, hot.shape[2])
-    sums: Array = torch.embedding_bag(table, chosen, begins, False, 0, False, weights)[0].numpy()
-    return sums.reshape(width, -1, 4).transpose(0, 2, 1)
 
 
 def _pair(parameter: torch.nn.Parameter) -> tuple[Array, Array]:

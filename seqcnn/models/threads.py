@@ -85,14 +85,32 @@ def count() -> int:
 
 
 def run(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-    """Do work on each part, in the threads of :func:`taken_over` if inside of it; return the results in order."""
+    """Do work on each part, in the threads of :func:`taken_over` if inside of it; return the results in order.
+
+    This thread is one of them: to wake another takes as long as a small piece of work.
+    """
     if _pool is None or _workers == 1 or len(parts) == 1:
         return [work(part) for part in parts]
-    futures = [_pool.submit(work, part) for part in parts]
+    results: dict[int, Result] = {}
+    left = iter(range(len(parts)))
+
+    def do() -> None:
+        try:
+            for i in left:
+                results[i] = work(parts[i])
+        except BaseException:
+            deque(left, maxlen=0)  # nobody is to begin another
+            raise
+
+    futures = [_pool.submit(do) for _ in range(min(_workers, len(parts)) - 1)]
     try:
-        return [future.result() for future in futures]
+        do()
     finally:
         _end(futures)
+    for future in futures:
+        if not future.cancelled():
+            future.result()
+    return [results[i] for i in range(len(parts))]
 
 
 def stream(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
