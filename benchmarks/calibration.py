@@ -5,8 +5,9 @@
 On the sequences of a file with one dinucleotide shuffle each, or on as many simulated ones of the size of DeepBind's
 ELK1 set. "Steps" are those of one training: of a trial on the folds that it is trained on, of a plain training on all.
 All are of the same preset and data; none is judged, but for a trial on the fold held out, which is part of what it
-costs. A plain training is a single network of the shape of a trial, or the default four wide ones. With --full the
-commands themselves are timed too, from the shell, with all defaults: `calibrate` and `train`.
+costs. A plain training is a single network of the shape of a trial, or the default four wide ones. Then `seqcnn train`
+from the shell, on the positives alone, otherwise with all defaults: 16 members and 1, of 16 detectors (as in the paper
+and in trials) and with --full also of the default 64; and with --full `calibrate` beside `train`.
 """
 
 from __future__ import annotations
@@ -138,21 +139,33 @@ def main() -> None:
             seconds(lambda n=n, shape=shape: train(replace(shape, members=n), examples, steps // 3)) for n in (1, 16)
         )
         show(f"16 members of {n_filters} filters, {steps // 3} steps, beside 1", many, 5, one)
-    if given.full and given.file is not None:
-        commands(given.file)
+    with tempfile.TemporaryDirectory() as folder:
+        positives = Path(given.file or write_positives(examples, Path(folder) / "positives.fa"))
+        for n_filters in (narrow.n_filters, default.n_filters) if given.full else (narrow.n_filters,):
+            shape = ("train", "--n-filters", str(n_filters), "--members")
+            one, many = (command(*shape, str(n), path=positives) for n in (1, 16))
+            show(f"seqcnn train --n-filters {n_filters} --members 16, beside 1", many, 5, one)
+        if given.full:
+            one, many = (command(name, path=positives) for name in ("train", "calibrate"))
+            show("seqcnn calibrate, beside seqcnn train", many, None, one)
 
 
-def commands(path: str) -> None:
-    """Time the commands."""
-    taken = {}
-    for command in ("calibrate", "train"):
-        with tempfile.TemporaryDirectory() as folder:
-            words = [sys.executable, "-m", "seqcnn", command, path, "-o", str(Path(folder) / "run"), "--quiet"]
-            began = time.perf_counter()
-            subprocess.run([*words, "--threads", str(THREADS)], check=True)
-            taken[command] = time.perf_counter() - began
-    show("seqcnn calibrate, from the shell", taken["calibrate"], None, taken["train"])
-    show("seqcnn train", taken["train"])
+def write_positives(examples: Examples, path: Path) -> Path:
+    """Write the positives as FASTA."""
+    letters = np.frombuffer(b"ACGTN", dtype=np.uint8)
+    rows = np.flatnonzero(examples.targets[:, 0] == 1)
+    records = (b">%d\n%s\n" % (row, letters[examples.sequences[row]].tobytes()) for row in rows.tolist())
+    path.write_bytes(b"".join(records))
+    return path
+
+
+def command(*words: str, path: Path) -> float:
+    """Return the seconds of a command, start-up included."""
+    with tempfile.TemporaryDirectory() as folder:
+        call = [sys.executable, "-m", "seqcnn", *words, str(path), "-o", f"{folder}/run", "--threads", str(THREADS)]
+        began = time.perf_counter()
+        subprocess.run([*call, "--quiet"], check=True)
+        return time.perf_counter() - began
 
 
 if __name__ == "__main__":
