@@ -24,9 +24,6 @@ SLIDING_WIDTH: Final = 32
 
 LOCK: Final = threading.Lock()
 
-LONG: Final = 2
-"""Windows of at least this many detectors' lengths are pooled by :class:`Sliding`."""
-
 
 class RunPooling:
     """A network's detectors, made ready for windows of one length.
@@ -51,7 +48,7 @@ class RunPooling:
             torch.stack(strands, dim=1).flatten(0, 2).numpy(),
             threshold[:, None].expand(-1, self._n_strands, -1).flatten().numpy(),
         )
-        slides = not self._average and length >= LONG * settings.kernel_size > LONG
+        slides = not self._average and settings.kernel_size > 1
         width = SLIDING_WIDTH if slides else WIDTH
         at_once = max(1, width // self._per_member)
         self._members = [

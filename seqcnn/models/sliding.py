@@ -26,6 +26,12 @@ SCANNED: Final = 1 << 13
 SLID: Final = 1 << 11
 """Windows whose maxima inside are found at a time: what this goes through stays in the cache."""
 
+LONG: Final = 2
+"""Detectors' lengths from which windows are not short."""
+
+SAMPLE: Final = 1 << 11
+"""Bases on which it is tried first whether there is too much to be looked up in short windows."""
+
 MOST_CANDIDATES: Final = 1 / 6
 """Share of (start, detector) to be looked up from which going through all windows is faster."""
 
@@ -49,6 +55,14 @@ class Sliding:
 
     def features(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``relu(largest score - threshold)`` of each window, shape (n - length + 1, width)."""
+        found = None
+        short = self.length < LONG * self.kernel_size  # and where few offsets lie inside, overhangs may often win
+        if not short or len(codes) < SAMPLE * 8 or self._try(codes[:SAMPLE]) is not None:
+            found = self._try(codes)
+        return window_features(self.columns, codes, self.length)[0] if found is None else found
+
+    def _try(self, codes: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Return the features, or None if there is too much to be looked up."""
         n_windows, k = len(codes) - self.length + 1, self.kernel_size
         before = -(-(k - 1) // BLOCK) * BLOCK
         place = Place(-before, -(-(n_windows + before) // BLOCK), (BLOCK + k - 2) // BLOCK + 1)
@@ -61,9 +75,8 @@ class Sliding:
         self._pool_inside(padded[before:], best)
         least = self._least(rows, place)
         candidates = self._bounds.find(padded, place, self.length, least)
-        n_candidates = sum(map(len, candidates))
-        if n_candidates > MOST_CANDIDATES * place.n * self.width:
-            return window_features(self.columns, codes, self.length)[0]
+        if sum(map(len, candidates)) > MOST_CANDIDATES * place.n * self.width:
+            return None
         self._sums.lift(rows, padded, self.length, least, candidates)
         return best
 

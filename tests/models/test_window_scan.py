@@ -127,6 +127,26 @@ def test_sliding_over_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("n_sites", [0, 200])
+def test_short_windows_are_tried_on_a_few_bases_first(n_sites: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first bases have too many sites over windows' ends, all windows are gone through."""
+    monkeypatch.setattr(sliding, "SAMPLE", 64)
+    tried: list[int] = []
+    whole = Sliding._try
+    monkeypatch.setattr(Sliding, "_try", lambda self, codes: tried.append(len(codes)) or whole(self, codes))
+    filters = np.full((3, 4, 10), -1.0)
+    filters[:, 2:, :-3] = 1
+    filters[:, 0, -3:] = 2
+    codes = np.full(600, 1, dtype=np.uint8)
+    codes[:n_sites] = 0
+    found, wanted = features(filters, np.zeros(3), codes, 12)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert tried == ([64] if n_sites else [64, 600])
+    tried.clear()
+    features(filters, np.zeros(3), codes, 20)
+    assert tried == [600]
+
+
 @pytest.mark.parametrize("combine", [np.add, np.maximum])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 13, 30])
 def test_slide(combine: np.ufunc, size: int) -> None:
