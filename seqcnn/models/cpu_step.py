@@ -18,6 +18,7 @@ from torch import Tensor
 
 from seqcnn.models import threads
 from seqcnn.models.mixture import mixed
+from seqcnn.models.one_hot_windows import OneHotWindows
 from seqcnn.models.scan import FEW, Windows, max_pool, words
 
 Array = NDArray[np.float32]
@@ -100,7 +101,7 @@ class Step:
         kept = self.keep(len(windows.rows), 1, self.n_filters).numpy() if self.keep is not None else None
         shares = [_Share(self, windows, members, i) for i, members in enumerate(self._split(windows))]
         alone = len(shares) == 1
-        hot = OneHot(windows, len(shares)) if self._is_wide(windows) else None
+        hot = OneHotWindows(windows, len(shares)) if self._is_wide(windows) else None
         scores = threads.run(lambda share: share.forward(kept, mix, hot, alone=alone), shares)
         losses, of_scores = self._through_loss(scores[0] if alone else np.concatenate(scores), targets, loss)
         threads.run(lambda share: share.backward(of_scores, hot), shares)
@@ -137,42 +138,6 @@ class Step:
         return losses, of_scores.reshape(self.members, -1, scores.shape[3])
 
 
-class OneHot:
-    """All windows of a batch in one-hot form.
-
-    Parameters
-    ----------
-    windows : Windows
-    parts : int
-        In how many parts it will be filled.
-    """
-
-    def __init__(self, windows: Windows, parts: int) -> None:
-        n, self.n_windows, n_groups = windows.rows.shape
-        self._of_row = words(windows.word).repeat_interleave(n_groups, dim=0)
-        hot = torch.empty(n, self.n_windows, n_groups * self._of_row.shape[1])
-        self._rows, self._places = (each.tensor_split(parts) for each in (windows.rows, hot))
-        self._table = hot.view(-1, hot.shape[2])
-
-    def fill(self, part: int) -> None:
-        """Do one of the parts."""
-        place = self._places[part].view(-1, self._of_row.shape[1])
-        torch.index_select(self._of_row, 0, self._rows[part].flatten(), out=place)
-
-    def of_filters(self, of_features: Array, position: NDArray[np.int64]) -> Array:
-        """Return the gradient of filters, shape (width, 4, kernel_size or more): the sum of their winning windows."""
-        n, width = of_features.shape
-        by_filter = np.ascontiguousarray(of_features.T)
-        at = np.flatnonzero(by_filter)
-        window = position + np.arange(0, n * self.n_windows, self.n_windows)[:, None]
-        chosen = torch.from_numpy(window.T.astype(np.int32).reshape(-1)[at])
-        ends = np.count_nonzero(by_filter, axis=1).cumsum(dtype=np.int32)
-        begins = torch.from_numpy(np.append(np.int32(0), ends[:-1]))
-        weights = torch.from_numpy(by_filter.reshape(-1)[at])
-        sums: Array = torch.embedding_bag(self._table, chosen, begins, False, 0, False, weights)[0].numpy()
-        return sums.reshape(width, -1, 4).transpose(0, 2, 1)
-
-
 class _Share:
     """A step of some of the members, and what is kept of it between the way forward and the way back."""
 
@@ -182,7 +147,7 @@ class _Share:
         self.columns = slice(members.start * step.n_filters, members.stop * step.n_filters)
 
     @np.errstate(**REPORTED)
-    def forward(self, kept: Array | None, mix: Array | None, hot: OneHot | None, *, alone: bool) -> Array:
+    def forward(self, kept: Array | None, mix: Array | None, hot: OneHotWindows | None, *, alone: bool) -> Array:
         """Return the scores, shape (n_members, n * strands, n_targets); do a share of what the way back needs too."""
         if hot is not None:
             hot.fill(self.number)
@@ -207,7 +172,7 @@ class _Share:
         return scores
 
     @np.errstate(**REPORTED)
-    def backward(self, of_scores: Array, hot: OneHot | None) -> None:
+    def backward(self, of_scores: Array, hot: OneHotWindows | None) -> None:
         """Add to the parameters' gradients, for that by the scores of all members."""
         step, members, n_members, strands = self.step, self.members, self.n_members, self.strands
         of_x = self._through_head(of_scores[members])

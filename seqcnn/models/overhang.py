@@ -27,9 +27,8 @@ LOWEST: Final = -60
 
 
 class Place(NamedTuple):
-    """Where things are in the padded arrays: row i is the start of a window, or of a detector, at ``first + i``."""
+    """How long the padded arrays are, whose rows are the starts of windows, or of detectors."""
 
-    first: int
     n_blocks: int
     reach: int
     """Blocks that hold all windows which a detector hanging over their end, from a start in one block, concerns."""

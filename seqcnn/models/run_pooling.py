@@ -34,11 +34,13 @@ class RunPooling:
         On the CPU.
     length : int
         Of the windows, bp, at least the detectors'.
+    exact : bool
+        Not even by rounding may a window's features depend on what else is in its run.
     """
 
-    def __init__(self, network: Model, length: int) -> None:
+    def __init__(self, network: Model, length: int, *, exact: bool) -> None:
         settings = network.settings
-        self.length, self._made_of = length, version(network)
+        self.length, self.exact, self._made_of = length, exact, version(network)
         self._average = settings.pooling == "max-average"
         self._n_filters, self._n_strands = settings.n_filters, 2 if settings.both_strands else 1
         filters, threshold = network.filters.detach(), network.threshold.detach()
@@ -48,7 +50,7 @@ class RunPooling:
             torch.stack(strands, dim=1).flatten(0, 2).numpy(),
             threshold[:, None].expand(-1, self._n_strands, -1).flatten().numpy(),
         )
-        slides = not self._average and settings.kernel_size > 1
+        slides = not exact and not self._average and settings.kernel_size > 1
         width = SLIDING_WIDTH if slides else WIDTH
         at_once = max(1, width // self._per_member)
         self._members = [
@@ -60,9 +62,9 @@ class RunPooling:
             cut = [columns.part(slice(at, min(at + width, end))) for at in range(begin, end, width)]
             self._parts.append([Sliding(part, length) if slides else part for part in cut])
 
-    def fits(self, network: Model, length: int) -> bool:
+    def fits(self, network: Model, length: int, *, exact: bool) -> bool:
         """Say whether this was made for windows of this length and of the weights that the network has now."""
-        return self.length == length and self._made_of == version(network)
+        return self.length == length and self.exact == exact and self._made_of == version(network)
 
     def features(
         self, codes: NDArray[np.uint8], starts: NDArray[np.intp] | None

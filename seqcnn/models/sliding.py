@@ -55,9 +55,9 @@ class Sliding:
 
     def features(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``relu(largest score - threshold)`` of each window, shape (n - length + 1, width)."""
-        found = None
+        found, sample = None, max(SAMPLE, 8 * self.length)
         short = self.length < LONG * self.kernel_size  # and where few offsets lie inside, overhangs may often win
-        if not short or len(codes) < SAMPLE * 8 or self._try(codes[:SAMPLE]) is not None:
+        if not short or len(codes) < 8 * sample or self._try(codes[:sample]) is not None:
             found = self._try(codes)
         return window_features(self.columns, codes, self.length)[0] if found is None else found
 
@@ -65,7 +65,7 @@ class Sliding:
         """Return the features, or None if there is too much to be looked up."""
         n_windows, k = len(codes) - self.length + 1, self.kernel_size
         before = -(-(k - 1) // BLOCK) * BLOCK
-        place = Place(-before, -(-(n_windows + before) // BLOCK), (BLOCK + k - 2) // BLOCK + 1)
+        place = Place(-(-(n_windows + before) // BLOCK), (BLOCK + k - 2) // BLOCK + 1)
         after = 2 * BLOCK + k + BOUND_WORD
         padded = np.pad(codes, (before, after), constant_values=N_CODE)
         # Rows that are no windows are infinite, so that no overhang is looked up for their sake.
@@ -83,11 +83,12 @@ class Sliding:
     def _pool_inside(self, codes: NDArray[np.uint8], best: NDArray[np.float32]) -> None:
         """Put the maxima inside windows into `best`, shape (n_windows, width)."""
         n_offsets = self.length - self.kernel_size + 1
+        size = max(SLID, 8 * n_offsets)
         for first in range(0, len(best), SCANNED):
             some = best[first : first + SCANNED]
             inside = self._scan_inside(codes[first:], len(some) + n_offsets - 1)
-            for begin in range(0, len(some), SLID):
-                block = some[begin : begin + SLID]
+            for begin in range(0, len(some), size):
+                block = some[begin : begin + size]
                 largest = slide(np.maximum, inside[begin : begin + len(block) + n_offsets - 1], n_offsets)
                 np.maximum(largest, 0, out=block)
 

@@ -107,7 +107,7 @@ class Keeper:
         _check_together(fit, group)
         self._signal = 0
         self._set_due(0.0)
-        with listening(self._hear, once=True):
+        with listening(self._hear):
             try:
                 yield self._on_step
             except Exception as error:
@@ -123,8 +123,11 @@ class Keeper:
             for path in find(self.path):
                 path.unlink(missing_ok=True)
 
-    def _hear(self, number: int) -> None:
-        self._signal = number
+    def _hear(self, number: int) -> bool:
+        """Take note of the first signal; the second one is for whoever listened before."""
+        first = not self._signal
+        self._signal = self._signal or number
+        return first
 
     def _on_step(self, fit: Fit) -> None:
         if self.writes and (self._signal or time.monotonic() >= self._due):

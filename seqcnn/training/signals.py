@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Final
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 """Those by which a person or a batch system asks a process to stop."""
 
+PATIENCE: Final = 3.0
+"""Seconds after the first signal from which another one does not wait for the end of what is short otherwise."""
+
 
 @contextmanager
-def listening(hear: Callable[[int], None], *, once: bool = False) -> Iterator[None]:
+def listening(hear: Callable[[int], bool]) -> Iterator[None]:
     """Have signals noted, instead of what else they would do.
 
     Does nothing in a thread other than the main one, which signals do not interrupt.
@@ -22,40 +26,39 @@ def listening(hear: Callable[[int], None], *, once: bool = False) -> Iterator[No
     Parameters
     ----------
     hear : callable
-        Called with the number of each signal, unless the process ignores it.
-    once : bool
-        The second signal is for whoever listened before.
+        Called with the number of each signal, unless the process ignores it. False if it is for whoever listened
+        before, as all that come later then are.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    with ExitStack() as stack:  # what is given back is, should a signal end the giving back of another
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        if once:
-            restore()
-        hear(number)
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            if not hear(number):
+                stack.close()
+                signal.raise_signal(number)
 
-    def restore() -> None:
-        for number in heard:
-            signal.signal(number, before[number])
-
-    for number in heard:
-        signal.signal(number, on_signal)
-    try:
+        for number in SIGNALS:
+            before = signal.getsignal(number)
+            if before not in (signal.SIG_IGN, None):
+                stack.callback(signal.signal, number, before)
+                signal.signal(number, on_signal)
         yield
-    finally:
-        restore()
 
 
 @contextmanager
 def held() -> Iterator[None]:
     """Hold signals until the end of something short; the first that came is then raised."""
-    came: list[int] = []
+    came: list[tuple[int, float]] = []
+
+    def hear(number: int) -> bool:
+        came.append((number, time.monotonic()))
+        return came[-1][1] - came[0][1] <= PATIENCE
+
     try:
-        with listening(came.append):
+        with listening(hear):
             yield
     finally:
         if came:
-            signal.raise_signal(came[0])
+            signal.raise_signal(came[0][0])

@@ -116,9 +116,11 @@ def a_way(n_threads: int, *, wide: bool) -> Iterator[None]:
         patch.setattr(cpu_step, "WIDE", 0 if wide else 10**9)
         patch.setattr(cpu_step, "FEW", 1)
         torch.set_num_threads(n_threads)
-        with threads.taken_over():
-            yield
-        torch.set_num_threads(1)
+        try:
+            with threads.taken_over():
+                yield
+        finally:
+            torch.set_num_threads(1)
 
 
 def test_only_wide_networks_take_the_way_of_the_wide(monkeypatch: pytest.MonkeyPatch) -> None:

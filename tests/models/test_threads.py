@@ -59,9 +59,9 @@ def test_threads_stay_for_the_next_time_so_that_none_is_ending_when_the_process_
         with threads.taken_over():
             return set(threads.run(work, [1, 2]))
 
-    first = used()
-    assert used() == first
-    assert first <= {each.ident for each in threading.enumerate()}
+    found = [used() for _ in range(5)]
+    assert set.union(*found) <= {each.ident for each in threading.enumerate()}
+    assert len(set.union(*found)) <= 3  # this one, and those of the pool
 
 
 def test_after_an_error_no_part_goes_on() -> None:

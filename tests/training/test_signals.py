@@ -67,10 +67,43 @@ def test_handlers_are_given_back() -> None:
 def test_within_one_that_listens() -> None:
     """Whoever listens outside hears it at the end of what held it."""
     heard: list[int] = []
-    with listening(heard.append), held():
+
+    def hear(number: int) -> bool:
+        heard.append(number)
+        return True
+
+    with listening(hear), held():
         os.kill(os.getpid(), signal.SIGINT)
         assert heard == []
     assert heard == [signal.SIGINT]
+
+
+def test_who_insists_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a file server does not answer."""
+    monkeypatch.setattr("seqcnn.training.signals.PATIENCE", -1.0)
+    done: list[str] = []
+    with pytest.raises(SystemExit):
+        told_twice(done)
+    assert done == []
+
+
+def test_handlers_are_given_back_though_a_signal_comes_meanwhile() -> None:
+    """One that raises an error as soon as it can."""
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    give_back = signal.signal
+    for number in (signal.SIGINT, signal.SIGTERM):
+
+        def and_again(which: int, handler: Any, number: int = number) -> Any:
+            found = give_back(which, handler)
+            if which == number and handler in before:
+                signal.raise_signal(number)
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(signal, "signal", and_again)
+            with pytest.raises((SystemExit, KeyboardInterrupt)), held():
+                pass
+        assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def test_another_thread_changes_nothing() -> None:
@@ -93,11 +126,12 @@ class Lines:
         self.at, self.count = at, 0
 
     def __enter__(self) -> Lines:
+        self.before = sys.gettrace()
         sys.settrace(self._trace)
         return self
 
     def __exit__(self, *error: object) -> None:
-        sys.settrace(None)
+        sys.settrace(self.before)
 
     def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(JOURNAL):
@@ -122,10 +156,10 @@ def work(path: Path, at: int = -1) -> int:
 def test_a_study_that_is_told_to_stop_at_any_line(tmp_path: Path) -> None:
     n = work(tmp_path / "whole")
     assert n > 500
-    for i in range(40):
+    for i in range(100):
         path = tmp_path / f"study{i}"
         with pytest.raises(SystemExit):
-            work(path, 1 + i * n // 40)
+            work(path, 1 + i * n // 100)
         trials = read(path)
         assert {trial.state.name for trial in trials} <= {"FAIL", "COMPLETE"}
         assert [each.name for each in tmp_path.glob(f"{path.name}*")] == [path.name]  # no lock

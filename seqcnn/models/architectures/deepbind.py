@@ -283,8 +283,8 @@ class Model(network.Network):
             return super().score_windows(codes, starts, length)
         with run_pooling.LOCK:  # the first of several threads makes it for all
             pooling = self._pooling
-            if pooling is None or not pooling.fits(self, length):
-                pooling = self._pooling = run_pooling.RunPooling(self, length)
+            if pooling is None or not pooling.fits(self, length, exact=exact):
+                pooling = self._pooling = run_pooling.RunPooling(self, length, exact=exact)
         out = np.empty((settings.n_members, n, settings.n_targets), dtype=np.float32)
         for first in range(0, n, WINDOWS_AT_ONCE):
             block = slice(first, first + WINDOWS_AT_ONCE)
