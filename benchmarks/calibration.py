@@ -3,11 +3,12 @@
     python benchmarks/calibration.py [ELK1_..._AC.seq.gz] [--steps 350] [--full]       2 threads
 
 On the sequences of a file with one dinucleotide shuffle each, or on as many simulated ones of the size of DeepBind's
-ELK1 set; the median of three runs, but for the search and for commands. "Steps" are those of one training: of a trial on the folds that it is trained on, of a plain training on all.
-All are of the same preset and data; none is judged, but for a trial on the fold held out, which is part of what it
-costs. A plain training is a single network of the shape of a trial, or the default four wide ones. Then `seqcnn train`
-from the shell, on the positives alone, otherwise with all defaults: 16 members and 1, of 16 detectors (as in the paper
-and in trials) and with --full also of the default 64; and with --full `calibrate` beside `train`.
+ELK1 set; the median of three runs, but for the search and for commands. "Steps" are those of one training: of a trial
+on the folds that it is trained on, of a plain training on all. All are of the same preset and data; none is judged,
+but for a trial on the fold held out, which is part of what it costs. A plain training is a single network of the shape
+of a trial, or the default four wide ones. Then `seqcnn train` from the shell, on the positives alone, otherwise with
+all defaults: 16 members and 1, of 16 detectors (as in the paper and in trials) and with --full also of the default 64;
+and with --full `calibrate` beside `train`.
 """
 
 from __future__ import annotations
