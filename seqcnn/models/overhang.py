@@ -181,7 +181,7 @@ class Sums:
             np.greater(sums[:n], needed, out=above[:n])
             for values, larger, window in zip(sums[:n], above[:n], step.windows, strict=True):
                 # No window and detector comes twice here, so that each can be raised by itself.
-                found = np.flatnonzero(larger)
+                (found,) = larger.nonzero()
                 at = candidates.take(found) + window * self.width
                 maxima[at] = np.maximum(maxima.take(at), values.take(found))
             before = sums[n - 1].copy()

@@ -64,6 +64,7 @@ def test_blocks_and_parts_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
             wanted = network.score_windows(codes, starts, length)
             with monkeypatch.context() as patch:
                 patch.setattr(deepbind, "WINDOWS_AT_ONCE", 100)
+                patch.setattr(deepbind, "FEATURES_AT_ONCE", 1)
                 patch.setattr(window_scan, "BLOCK_VALUES", 500)
                 patch.setattr(run_pooling, "WIDTH", 8)
                 patch.setattr(run_pooling, "SLIDING_WIDTH", 8)

@@ -31,7 +31,8 @@ LINEAGE: Final = "DeepBind"
 POOLINGS: Final = ("max", "max-average")
 
 WINDOWS_AT_ONCE: Final = 1 << 15
-"""Windows of a run whose features are held at a time."""
+FEATURES_AT_ONCE: Final = 1 << 22
+"""Windows of a run whose features are held at a time: as many as have so many features, but not fewer than so many."""
 
 QUICK: Final = 1 << 12
 """Windows whose hidden layers are held at a time where rounding does not matter."""
@@ -286,8 +287,10 @@ class Model(network.Network):
             if pooling is None or not pooling.fits(self, length, exact=exact):
                 pooling = self._pooling = run_pooling.RunPooling(self, length, exact=exact)
         out = np.empty((settings.n_members, n, settings.n_targets), dtype=np.float32)
-        for first in range(0, n, WINDOWS_AT_ONCE):
-            block = slice(first, first + WINDOWS_AT_ONCE)
+        width = settings.n_filters * (2 if settings.both_strands else 1)
+        at_once = max(WINDOWS_AT_ONCE, FEATURES_AT_ONCE // width)
+        for first in range(0, n, at_once):
+            block = slice(first, first + at_once)
             begin, end = int(starts[block][0]), int(starts[block][-1]) + length
             at = None if end - begin == len(starts[block]) + length - 1 else starts[block] - begin
             for members, features in pooling.features(codes[begin:end], at):
