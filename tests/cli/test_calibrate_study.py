@@ -53,9 +53,13 @@ def attempts(path: Path) -> list[Attempt]:
 
 
 def check_each_once(path: Path, n: int = 5) -> None:
-    done = Counter(each.notes["work"] for each in attempts(path) if each.done)
+    found = attempts(path)
+    done = Counter(each.notes["work"] for each in found if each.done)
     assert done == dict.fromkeys([*(f"trial {i + 1}" for i in range(n)), "model"], 1)
-    assert not [each for each in attempts(path) if each.state == "RUNNING"]
+    # A worker that was killed as it found that another had begun the same leaves an attempt that counts for nothing.
+    for each in found:
+        first = next(other for other in found if other.notes["work"] == each.notes["work"] and other.state != "FAIL")
+        assert each.state != "RUNNING" or (first.done and first.number < each.number)
 
 
 @pytest.mark.usefixtures("quick")
@@ -182,9 +186,9 @@ def test_killing_a_worker_loses_nothing(inputs: Inputs, tmp_path: Path, shell: S
     workers[0].kill()
     said = workers[1].finish()
     check_each_once(study)
-    lost = [each for each in attempts(study) if each.state == "FAIL"]
-    assert lost
-    assert all(f":{workers[0].process.pid} " in each.notes["worker"] for each in lost[:1])
+    # The other one has given up an attempt too, if both began the same trial at once.
+    lost = [each.notes["worker"] for each in attempts(study) if each.state == "FAIL"]
+    assert any(f":{workers[0].process.pid} " in worker for worker in lost)
     assert f"wrote {run}/" in said
     alone = shell("calibrate", inputs.table, *WORDS, *LONGER, "-o", tmp_path / "alone")
     assert alone.code == 0, alone.err
