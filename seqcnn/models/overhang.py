@@ -101,7 +101,7 @@ def _partial_sums(columns: Columns) -> list[tuple[NDArray[np.float64], NDArray[n
     together are no overhang and are left out.
     """
     k, _, width = columns.steps.shape
-    letters = _letters(BOUND_WORD)
+    letters = to_letters(BOUND_WORD)
     tables = []
     for begin in range(0, k, BOUND_WORD):
         steps = columns.steps[begin : begin + BOUND_WORD].astype(np.float64)
@@ -190,7 +190,7 @@ class Sums:
 def _steps(columns: Columns, *, left: bool) -> Iterator[_Step]:
     """Tabulate the last columns, from the last one on, for the left ends of windows; the first ones for the right."""
     k, _, width = columns.steps.shape
-    letters = _letters(SUM_WORD)
+    letters = to_letters(SUM_WORD)
     inside = range(1, k) if left else range(k - 1)
     groups = [inside[at : at + SUM_WORD] for at in range(0, len(inside), SUM_WORD)]
     sums = np.tile(columns.start.astype(np.float64), (5**SUM_WORD, 1))
@@ -204,7 +204,7 @@ def _steps(columns: Columns, *, left: bool) -> Iterator[_Step]:
         sums = np.zeros((5**SUM_WORD, width))
 
 
-def _letters(word: int) -> NDArray[np.intp]:
+def to_letters(word: int) -> NDArray[np.intp]:
     """Return the letters of all words, shape (word, 5^word)."""
     return np.stack(np.unravel_index(np.arange(5**word), (5,) * word))
 

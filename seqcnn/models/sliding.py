@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcnn.models.overhang import BLOCK, BOUND_WORD, Bounds, Place, Sums, to_words
+from seqcnn.models.overhang import BLOCK, BOUND_WORD, Bounds, Place, Sums, to_letters, to_words
 from seqcnn.models.window_scan import Columns, slide, window_features
 from seqcnn.sequence.alphabet import N_CODE
 
@@ -121,7 +121,7 @@ class Sliding:
 def _inside_table(columns: Columns) -> Tensor:
     """Tabulate the sums of each group of columns for all words, shape (n_groups * 5^word, width)."""
     k, _, width = columns.steps.shape
-    letters = np.stack(np.unravel_index(np.arange(5**INSIDE_WORD), (5,) * INSIDE_WORD))
+    letters = to_letters(INSIDE_WORD)
     table = np.zeros((-(-k // INSIDE_WORD), 5**INSIDE_WORD, width))
     table[0] += columns.start
     for column, step in enumerate(columns.steps):
