@@ -22,6 +22,9 @@ SUM_WORD: Final = 3
 BLOCK: Final = 8
 """Windows whose least maximum stands for each of them when bounds are held against it."""
 
+BLOCKS_AT_ONCE: Final = 1 << 12
+"""Blocks whose bounds are found at a time: what this goes through stays in the cache."""
+
 LOWEST: Final = -60
 """What lower bytes are raised to, so that no sum of two leaves a byte."""
 
@@ -64,26 +67,33 @@ class Bounds:
         Detectors that hang over the left end of windows have their last columns inside. Those that hang over the right
         end start `length` bases further.
         """
-        n, width = place.n, least.shape[1]
         words = to_words(padded, BOUND_WORD).astype(np.intp)
         needed = np.clip(np.floor((least - self.start) * self.scale), -128, 127).astype(np.int8)
-        needed = np.repeat(needed, BLOCK, axis=0)
-        bound, added = np.empty((2, n, width), dtype=np.int8)
-        above = np.empty((n, width), dtype=np.bool_)
+        width = least.shape[1]
+        left, right = [], []
+        for first in range(0, place.n_blocks, BLOCKS_AT_ONCE):
+            rows = np.repeat(needed[first : first + BLOCKS_AT_ONCE], BLOCK, axis=0)
+            at = first * BLOCK
+            left.append(self._exceeding(words[at:], self.lasts, rows, 1) + at * width)
+            right.append(self._exceeding(words[at + length :], self.firsts, rows, -1) + at * width)
+        return np.concatenate(left), np.concatenate(right)
 
-        def look_up(tables: list[NDArray[np.int8]], group: int, offset: int, out: NDArray[np.int8]) -> NDArray[np.int8]:
-            at = offset + group * BOUND_WORD
-            return np.take(tables[group], words[at : at + n], axis=0, out=out, mode="clip")
+    def _exceeding(
+        self, words: NDArray[np.intp], ends: list[NDArray[np.int8]], needed: NDArray[np.int8], direction: int
+    ) -> NDArray[np.intp]:
+        """Return the flat indices of bounds above what is needed, shape (n, width); groups in the order to be added."""
+        groups = range(len(ends))[::direction]
+        bound, added = np.empty((2, *needed.shape), dtype=np.int8)
 
-        groups = range(len(self.totals))
-        found = []
-        for tables, order, offset in ((self.lasts, groups, 0), (self.firsts, groups[::-1], length)):
-            look_up(tables, order[0], offset, bound)
-            for group in order[1:]:
-                np.add(bound, look_up(self.totals, group, offset, added), out=bound)
-                np.maximum(bound, look_up(tables, group, offset, added), out=bound)
-            found.append(np.flatnonzero(np.greater(bound, needed, out=above)))
-        return found[0], found[1]
+        def look_up(table: NDArray[np.int8], group: int, out: NDArray[np.int8]) -> NDArray[np.int8]:
+            at = group * BOUND_WORD
+            return np.take(table, words[at : at + len(needed)], axis=0, out=out, mode="clip")
+
+        look_up(ends[groups[0]], groups[0], bound)
+        for group in groups[1:]:
+            np.add(bound, look_up(self.totals[group], group, added), out=bound)
+            np.maximum(bound, look_up(ends[group], group, added), out=bound)
+        return np.flatnonzero(bound > needed)
 
 
 def _largest(partial: Sequence[NDArray[np.float64]], totals: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
