@@ -85,7 +85,7 @@ def cli(debug: bool) -> None:
     The commands stand in the order of work; `seqcnn COMMAND --help` has each one's options and examples. Results go to
     files or standard output, messages to standard error.
 
-    Exit status: 0 done, 1 the data or the machine, 2 usage, 130 interrupted.
+    Exit status: 0 done, 1 the data or the machine, 2 usage, 130 interrupted, 143 terminated.
     """
 
 

@@ -1,4 +1,4 @@
-"""Design sequences that score as they are wanted to."""
+"""Design sequences that score as wanted."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ Examples:
 @options.machine()
 @options.messages()
 def command(models: tuple[str, ...], output: str, force: bool, **given: Any) -> None:
-    """Design sequences whose scores by one MODEL or several (model files or run folders) are as they are wanted.
+    """Design sequences whose scores by one MODEL or several (model files or run folders) are as wanted.
 
     Each designed sequence is FASTA with its scores, the number of edits and its GC content in the header. Every
     substitution is scored exactly, both strands anew, as seqcnn mutate does; what is written are scores of the

@@ -1,1 +1,1 @@
-"""Design of sequences that score as they are wanted to, under rules of what may change."""
+"""Design of sequences that score as wanted, under rules of what may change."""
