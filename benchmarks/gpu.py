@@ -165,7 +165,7 @@ def compare_training(name: str, many: Examples, few: Examples, epochs: int, devi
     show(f"train, {name}", here, there)
     note("busy", busy)
     note("CUDA graphs", recordings.n or recordings.problem or "none")
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+    if device.type == "cuda" and devices.has_bf16(device):
         in_bf16, _ = train_rate(many, changes | {"precision": "bf16"}, epochs, device)
         show(f"train, {name}, bf16", in_bf16, there)
     return network

@@ -115,7 +115,8 @@ def attribute(network: Network, sequences: Ragged, method: str) -> Attribution:
         for some in (rows[first : first + size] for first in range(0, len(rows), size)):
             codes = sequences.take(some).data.reshape(len(some), length)
             x = one_hot(codes).astype(np.float64)
-            multipliers, missing = _multipliers(network, torch.from_numpy(x), method)
+            with torch.backends.cudnn.flags(enabled=False):  # cuDNN's cells have no gradient in evaluation
+                multipliers, missing = _multipliers(network, torch.from_numpy(x), method)
             values = multipliers.numpy()
             own = np.einsum("nbl,nblt->nlt", x, values)[:, :, None]
             base = sequences.offsets[some, None] + np.arange(length)

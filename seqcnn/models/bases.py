@@ -10,7 +10,7 @@ from seqcnn.errors import UsageError
 from seqcnn.models import threads
 from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network, to_tensors
-from seqcnn.models.predict import BATCH_LETTERS, batches_of
+from seqcnn.models.predict import batches_of
 from seqcnn.sequence.ragged import Ragged
 
 
@@ -43,7 +43,7 @@ def member_base_scores(network: Network, sequences: Ragged) -> NDArray[np.float3
         shift = np.repeat(sequences.offsets[:-1][chosen] - part.offsets[:-1], part.lengths)
         out[:, np.arange(len(part.data)) + shift] = scores[:, inside]
 
-    batches = list(batches_of(lengths[there], None, network.letters_at_once or BATCH_LETTERS))
+    batches = list(batches_of(lengths[there], None, network.letters_at_once))
     if device.type == "cpu" and len(batches) > 1:
         with threads.taken_over():
             threads.run(score, batches)

@@ -10,6 +10,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 import torch
@@ -91,12 +92,15 @@ class Dense(nn.Module):
         return functional.relu(x)
 
 
+LETTERS_AT_ONCE: Final = 1 << 15
+"""Letters whose signals are held at a time."""
+
+
 class Model(network.Network):
     """A network of several layers with a leading member axis."""
 
     settings: Deep
     can_mix = True
-    letters_at_once = 1 << 15
     silenced: Tensor | None = None
     """Which detectors never fire, bool, shape (n_detectors,)."""
 
@@ -137,6 +141,11 @@ class Model(network.Network):
             raise UsageError("--strands equivariant with --padding same needs an odd --kernel-size")
         if self.stride % 2 == 0:
             raise UsageError("--strands equivariant needs layers that pool odd numbers of neighbours")
+
+    @property
+    def letters_at_once(self) -> int:
+        """Letters scored at a time in predictions."""
+        return LETTERS_AT_ONCE
 
     @property
     def padding(self) -> str:

@@ -85,8 +85,13 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise UsageError(f"--precision {precision}: say {' or '.join(PRECISIONS)}")
     if precision == "bf16" and device.type != "cuda":
         raise UsageError(f"--precision bf16 is for CUDA devices; on {device.type} training is in float32")
-    if precision == "bf16" and not torch.cuda.is_bf16_supported():
+    if precision == "bf16" and not has_bf16(device):
         raise DeviceError(f"--precision bf16: {torch.cuda.get_device_name(device)} does not have it; leave it out")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Say whether a CUDA device computes in bfloat16 itself, and does not only imitate it, slowly."""
+    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def describe(device: torch.device) -> str:

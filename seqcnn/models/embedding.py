@@ -72,7 +72,7 @@ def embed(network: Network, sequences: Ragged, layer: str = "last", batch_size: 
     given = sequences.take(there) if len(there) else Ragged(np.full(1, 4, np.uint8), np.array([0, 1]))
     windowed = network.rule == "window"
     singles = [network.members([member]) for member in range(network.settings.n_members)] if windowed else []
-    batches = list(batches_of(given.lengths, batch_size, min(network.letters_at_once or BATCH_LETTERS, BATCH_LETTERS)))
+    batches = list(batches_of(given.lengths, batch_size, min(network.letters_at_once, BATCH_LETTERS)))
 
     @torch.inference_mode()
     def work(rows: slice | NDArray[np.intp]) -> Floats:

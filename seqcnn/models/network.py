@@ -38,6 +38,9 @@ RULES: Final = ("whole", "window")
 """How a sequence is scored: as it is, or as the best of its windows of the detectors' length, see `window_rule`."""
 
 
+LETTERS_AT_ONCE: Final = 1 << 19
+"""Letters scored at a time where an architecture does not say it."""
+
 WINDOW_LETTERS: Final = 1 << 18
 """Letters of windows that are cut out and scored at a time."""
 
@@ -68,8 +71,6 @@ class Network(nn.Module, ABC):
     """Shape (n_members, n_targets), added to the score of either strand."""
     rule: str = "whole"
     """How predictions score a sequence, one of :data:`RULES`; training scores it whole."""
-    letters_at_once: int | None = None
-    """Letters, with those that fill up short sequences, scored at a time; None for the usual number."""
     precision: str = "float32"
     """What training on a GPU computes in: "float32", or "bf16" where that is enough (autocast)."""
     can_mix: bool = False
@@ -106,6 +107,11 @@ class Network(nn.Module, ABC):
     def threads_itself(self) -> bool:
         """Whether training steps divide their work among threads by themselves, see :mod:`seqcnn.models.threads`."""
         return False
+
+    @property
+    def letters_at_once(self) -> int:
+        """Letters, with those that fill up short sequences, scored at a time in predictions."""
+        return LETTERS_AT_ONCE
 
     @property
     def receptive_field(self) -> int | None:
@@ -260,7 +266,7 @@ class Network(nn.Module, ABC):
         ndarray of float32, shape (n_members, n_windows, n_targets)
         """
         windows = window_rule.cut(codes, starts, length)
-        size = max(1, (self.letters_at_once or WINDOW_LETTERS) // length)
+        size = max(1, min(self.letters_at_once, WINDOW_LETTERS) // length)
         parts = [self.score(windows.slice(start, start + size)) for start in range(0, len(windows), size)]
         return np.concatenate(parts, axis=1)
 

@@ -14,11 +14,8 @@ from seqcnn.models import threads
 from seqcnn.models.network import Network
 from seqcnn.sequence.ragged import Ragged
 
-BATCH_LETTERS: Final = 1 << 19
-"""Letters, with those that fill up short sequences, scored at a time where a network does not say it."""
-
 WINDOW_BATCH_LETTERS: Final = 1 << 15
-"""The same where each sequence is scored by its windows, which takes a hundred times as long."""
+"""Letters scored at a time where each sequence is scored by its windows, which takes a hundred times as long."""
 
 
 def member_scores(network: Network, sequences: Ragged, batch_size: int | None = None) -> NDArray[np.float32]:
@@ -77,7 +74,7 @@ def member_scores(network: Network, sequences: Ragged, batch_size: int | None = 
 
 
 def _most_letters(network: Network) -> int:
-    return WINDOW_BATCH_LETTERS if network.rule == "window" else network.letters_at_once or BATCH_LETTERS
+    return WINDOW_BATCH_LETTERS if network.rule == "window" else network.letters_at_once
 
 
 @torch.inference_mode()

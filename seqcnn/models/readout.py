@@ -106,8 +106,9 @@ class Readout(nn.Module):
         shift = (there.amax(2)[:, None, None] - top).exp()
         sums = [torch.einsum("nismw,nismcw->nismc", weight, changed), weight.sum(4)[..., None]]
         of_rest = []
+        kind = x.dtype if x.device.type == "mps" else torch.float64  # Apple's GPUs have no double precision
         for values in (own[:, :, None] * x, own[:, :, None]):
-            total = torch.nn.functional.pad(values.double().cumsum(3), (1, 0))
+            total = torch.nn.functional.pad(values.to(kind).cumsum(3), (1, 0))
             left = total[..., -1:] - total[..., after] + total[..., before]
             of_rest.append(left.permute(0, 3, 1, 2)[:, :, None].to(x.dtype))
         above, below = (part + rest * shift[..., None] for part, rest in zip(sums, of_rest, strict=True))

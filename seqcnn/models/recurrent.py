@@ -60,16 +60,20 @@ class Recurrent(Layer):
         part = slice(direction * self.gates, (direction + 1) * self.gates)
         bias = self.bias[member, part]
         weights = [self.input_weight[member, :, part].t(), self.state_weight[member, :, part].t()]
-        parameters = [*(each.contiguous() for each in weights), bias, torch.zeros_like(bias)]
-        state = torch.zeros(1, x.shape[0], self.units, dtype=x.dtype, device=x.device)
-        along = x.permute(2, 0, 1)
+        whole = [*weights, bias, torch.zeros_like(bias)]
+        # One after the other in memory, as cuDNN wants them, or else it copies and warns.
+        pieces = torch.split(torch.cat([each.reshape(-1) for each in whole]), [each.numel() for each in whole])
+        parameters = [piece.view(each.shape) for piece, each in zip(pieces, whole, strict=True)]
         how = (True, 1, 0.0, self.training, False, False)
-        if self.cell == "lstm":
-            out = torch.lstm(along, (state, state), parameters, *how)[0]
-        elif self.cell == "gru":
-            out = torch.gru(along, state, parameters, *how)[0]
-        else:
-            out = torch.rnn_tanh(along, state, parameters, *how)[0]
+        with torch.autocast(x.device.type, enabled=False):  # cuDNN's cells would be in float16, whose gradients vanish
+            along = x.to(bias.dtype).permute(2, 0, 1)
+            state = torch.zeros(1, x.shape[0], self.units, dtype=bias.dtype, device=x.device)
+            if self.cell == "lstm":
+                out = torch.lstm(along, (state, state), parameters, *how)[0]
+            elif self.cell == "gru":
+                out = torch.gru(along, state, parameters, *how)[0]
+            else:
+                out = torch.rnn_tanh(along, state, parameters, *how)[0]
         return out.permute(1, 2, 0)
 
     def reach(self, field: float, stride: int) -> tuple[float, int]:

@@ -1,4 +1,4 @@
-"""A fit in one file, from which it goes on as if it had never stopped: bit for bit on the same kind of device.
+"""A fit in one file, from which it goes on as if it had never stopped: bit for bit on the CPU.
 
 Tensors are in safetensors, all else is JSON in the file's header; nothing in it can run code. A checksum over both
 tells a damaged file. The tensors are those of the CPU, so a fit may go on elsewhere, with other dropout from there on.

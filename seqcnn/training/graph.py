@@ -77,6 +77,8 @@ class Graphed:
 
     Attributes
     ----------
+    n_recorded : int
+        How many shapes have been recorded.
     problem : str
         Why it is not recorded, where that was tried and failed.
     """
@@ -85,6 +87,7 @@ class Graphed:
         self.work = work
         self.runs: Counter[Any] = Counter()
         self.recorded: dict[Any, Replayed] = {}
+        self.n_recorded = 0
         self.needed = 0
         self.problem = ""
         self._pool: Any = None
@@ -99,10 +102,17 @@ class Graphed:
                 return self._run(given)
             try:
                 recorded = self.recorded[shape] = self._record(given)
+                self.n_recorded += 1
             except RuntimeError as error:  # of a device or library that cannot; nothing has been done yet
                 self.problem = " ".join(str(error).split())[:300]
                 return self._run(given)
         return recorded(given)
+
+    def forget(self) -> None:
+        """Let go of what was recorded and of its memory; the device must be done with it."""
+        self.recorded.clear()
+        self.runs.clear()
+        self._pool = None
 
     def _run(self, given: Given) -> Tensor:
         """Do the work as it is, and see how much memory it takes."""

@@ -143,12 +143,16 @@ class OnDevice(Step):
                 return
             device = self.network.output_bias.device
             with torch.cuda.device(device):
-                outside, stream = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-                stream.wait_stream(outside)
-                with torch.cuda.stream(stream):
-                    yield
-                outside.wait_stream(stream)
+                stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+                stream.wait_stream(torch.cuda.current_stream())
+                try:
+                    with torch.cuda.stream(stream):
+                        yield
+                finally:
+                    stream.synchronize()
         finally:
+            for each in (self.whole, self.gather, self.finish):
+                each.forget()  # at once: this step and what it holds refer to each other, and may stay long
             self.network.shared = None
 
     def begin(self) -> None:
@@ -208,8 +212,8 @@ class OnDevice(Step):
 
     @property
     def recordings(self) -> int:
-        """How many CUDA graphs there are."""
-        return sum(len(each.recorded) for each in (self.whole, self.gather, self.finish))
+        """How many CUDA graphs there have been."""
+        return sum(each.n_recorded for each in (self.whole, self.gather, self.finish))
 
     @property
     def problem(self) -> str:

@@ -62,6 +62,23 @@ def test_the_baseline_is_n_everywhere() -> None:
     np.testing.assert_allclose(found.from_baseline, predict(network, sequences) - blank, atol=1e-5)
 
 
+def test_gradients_are_not_taken_through_cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its recurrent layers have none in evaluation."""
+    seen = []
+    multipliers = attribution._multipliers
+
+    def watch(*given: Any) -> Any:
+        seen.append(torch.backends.cudnn.enabled)
+        return multipliers(*given)
+
+    monkeypatch.setattr(attribution, "_multipliers", watch)
+    before = torch.backends.cudnn.enabled
+    attribute(make({}), SEQUENCES, "gradient")
+    assert seen
+    assert not any(seen)
+    assert torch.backends.cudnn.enabled == before
+
+
 def test_gradient_is_the_slope_of_the_definition() -> None:
     network, codes = make({"n_members": 2, "hidden": 6}), SEQUENCES[0]
     x = torch.from_numpy(one_hot(codes[None])).double()

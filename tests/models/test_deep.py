@@ -315,6 +315,30 @@ def test_cells_are_those_of_torch(cell: str) -> None:
         torch.testing.assert_close(layer(deep.Signal(x)).values, wanted)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_cells_are_given_to_cudnn_as_it_wants_them(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters one after the other in memory, and in single precision where training is in bf16."""
+    layer = make("danq", cell=cell, n_units=3, n_members=2).body.parts[1]
+    name, seen = cell if cell != "rnn" else "rnn_tanh", []
+    run = getattr(torch, name)
+
+    def watch(x: torch.Tensor, state: Any, parameters: list[torch.Tensor], *how: Any) -> Any:
+        ends = [each.data_ptr() + 4 * each.numel() for each in parameters]
+        assert [each.data_ptr() for each in parameters[1:]] == ends[:-1]
+        assert {each.dtype for each in (x, *parameters)} == {torch.float32}
+        seen.append(x)
+        return run(x, state, parameters, *how)
+
+    monkeypatch.setattr(torch, name, watch)
+    signal = deep.Signal(torch.randn(2, 8, 9))
+    wanted = layer(signal).values
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        values = layer(signal).values
+    assert values.dtype == torch.float32
+    assert torch.equal(values, wanted)
+    assert len(seen) == 2 * 2 * 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "way"),

@@ -147,7 +147,7 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="--precision bf16 is for CUDA devices; on cpu training is in float32"):
         device.check_precision("bf16", cpu)
     for supported in (True, False):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda supported=supported: supported)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, its=(8 if supported else 7, 5): its)
         if supported:
             device.check_precision("bf16", cuda)
         else:

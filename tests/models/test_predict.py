@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqcnn.models import architectures, scan
+from seqcnn.models import network as network_module
 from seqcnn.models import predict as predict_module
 from seqcnn.models.network import Network, to_tensors
 from seqcnn.models.predict import member_scores, predict
@@ -99,12 +100,23 @@ def test_every_row_is_in_one_batch(
     wanted = member_scores(network, sequences)
     torch.set_num_threads(n_threads)
     for letters in (1, 100, 1000):
-        monkeypatch.setattr(predict_module, "BATCH_LETTERS", letters)
+        monkeypatch.setattr(network_module, "LETTERS_AT_ONCE", letters)
         batches = list(predict_module.batches_of(sequences.lengths, None, letters))
         rows = [np.arange(len(lengths))[rows] for rows in batches]
         assert sorted(np.concatenate(rows).tolist()) == list(range(len(lengths)))
         assert all(len(part) == 1 or len(part) * sequences.lengths[part].max() <= letters for part in rows)
         np.testing.assert_array_equal(member_scores(network, sequences), wanted)
+
+
+def test_a_gpu_scores_fewer_of_wider_networks_at_a_time() -> None:
+    """It holds the scores of all windows of a batch at once."""
+    usual = network_module.LETTERS_AT_ONCE
+    for n_members, n_filters in ((1, 16), (4, 64), (30, 64)):
+        network = architectures.create("deepbind", {"n_members": n_members, "n_filters": n_filters})
+        assert network.letters_at_once == usual
+        width = 2 * n_members * n_filters
+        assert network.to("meta").letters_at_once == min(usual, (1 << 28) // (4 * width))
+    assert network.letters_at_once < usual
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3])

@@ -233,11 +233,16 @@ def test_what_is_recorded(fakes: list[Fake], monkeypatch: pytest.MonkeyPatch) ->
     for _ in range(6):
         assert graphed(numbers[:2], None).tolist() == [0, 2]  # one shape too many
     assert len(fakes) == 2
+    assert graphed.n_recorded == 2
+    graphed.forget()
+    for _ in range(4):
+        assert graphed(numbers[:2], None).tolist() == [0, 2]
+    assert graphed.n_recorded == len(fakes) == 3  # there is room again
     large = Graphed(lambda a: a)
     large.needed = graph.LARGE + 1
     for _ in range(6):
         large(numbers)
-    assert len(fakes) == 2
+    assert len(fakes) == 3
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

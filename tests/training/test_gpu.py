@@ -96,6 +96,7 @@ def test_recorded_steps_do_the_same(dropout: float, ragged: bool, monkeypatch: p
         torch.testing.assert_close(value, results[1][name], rtol=0, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # says that it is a prototype
 @pytest.mark.parametrize("resample", [False, True])
 @pytest.mark.parametrize("ragged", [False, True])
 def test_nothing_waits_within_an_epoch(ragged: bool, resample: bool) -> None:

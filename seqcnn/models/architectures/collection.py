@@ -85,6 +85,11 @@ class Model(network.Network):
         return max(each.detector_length for each in self.networks)
 
     @property
+    def letters_at_once(self) -> int:
+        """As many as suit all groups."""
+        return min(each.letters_at_once for each in self.networks)
+
+    @property
     def n_parameters(self) -> int:
         """Weights of all networks."""
         return sum(p.numel() for p in self.parameters())

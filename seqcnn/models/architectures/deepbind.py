@@ -40,6 +40,9 @@ QUICK: Final = 1 << 12
 OFFSETS_PER_BASE: Final = 30
 """Offsets of detectors whose scan takes as long as all windows that begin at one base of a run: see `score_windows`."""
 
+DEVICE_BYTES: Final = 1 << 28
+"""What the scores of a batch's windows may take on a GPU, which holds all of them at once."""
+
 Inputs = Windows | tuple[Tensor, Tensor | None]
 """Table rows of windows (CPU), or codes and lengths (GPU)."""
 
@@ -133,6 +136,14 @@ class Model(network.Network):
             for start in range(0, len(codes), batch_size):
                 part = slice(start, start + batch_size)
                 yield codes[part], None if lengths is None else lengths[part]
+
+    @property
+    def letters_at_once(self) -> int:
+        """On a GPU fewer for wider networks."""
+        settings = self.settings
+        width = settings.n_members * settings.n_filters * (2 if settings.both_strands else 1)
+        usual = super().letters_at_once
+        return usual if self.on_cpu else min(usual, max(1, DEVICE_BYTES // (4 * width)))
 
     @property
     def threads_itself(self) -> bool:

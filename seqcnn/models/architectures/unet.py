@@ -271,7 +271,8 @@ class Model(deep.Model):
         values, rows = self.last(self._of_codes(codes, lengths))
         n, width = codes.shape
         if rows is not None or self.padding == "valid":
-            rows = rows or Rows(*values.new_tensor([[0], [values.shape[2]]], dtype=torch.int64).expand(2, n))
+            start = torch.zeros(n, dtype=torch.int64, device=codes.device)
+            rows = rows or Rows(start, start + values.shape[2])
             begin = lead("same", self.settings.kernel_size) if self.padding == "valid" else 0
             at = (torch.arange(width, device=codes.device) - begin).clamp(min=0)
             at = rows.start[:, None] + torch.minimum(at, (rows.stop - rows.start - 1)[:, None])
