@@ -26,6 +26,11 @@ from seqcnn.sequence.windows import Windows
 
 METHODS: Final = ("dinucleotide", "gc", "flank", "none")
 _ROWS_AT_ONCE: Final = 20_000
+_OF_A_FILE_TOO: Final = (
+    *("alphabet", "genome", "length", "usual_length", "structure", "folding"),
+    *("sequence_column", "name_column", "header"),
+)
+"""How the positives are read that goes for negatives from a file too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +165,11 @@ def _windows(
         if not len(found):
             raise InputError(f"no negatives found by --negatives {method}: {found.describe()}", reading.genome)
         weights = _weights(weighted, known)
+        # On the strand of its positive: what reads one strand would tell sense from antisense otherwise.
+        strand = np.where(np.concatenate([part.strand for part in known]) == "-", "-", "+")[found.positive]
         for start in range(0, len(found), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            windows = Windows(found.chrom[rows], found.start[rows], found.end[rows], found.strand[rows])
+            windows = Windows(found.chrom[rows], found.start[rows], found.end[rows], strand[rows])
             sequences, _ = cut_out(genome, windows)
             places = zip(windows.chrom.tolist(), windows.start.tolist(), windows.end.tolist(), strict=True)
             names = from_text(f"{chrom}:{a}-{b}" for chrom, a, b in places)
@@ -210,9 +217,7 @@ def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally)
         if chunk.windows is not None:
             parts.append(chunk.windows)
     covered = _Covered(_joined(parts)) if parts else None
-    plain = ReadOptions(alphabet=reading.alphabet, genome=reading.genome, length=reading.length)
-    plain = replace(plain, usual_length=reading.usual_length, structure=reading.structure, folding=reading.folding)
-    source = Source(path, plain, tally)
+    source = Source(path, ReadOptions(**{name: getattr(reading, name) for name in _OF_A_FILE_TOO}), tally)
     if (source.alphabet or "dna") != (reading.alphabet or "dna"):
         raise InputError(f"holds {source.alphabet}, but the positives are {reading.alphabet or 'dna'}", source.path)
     for chunk in source:

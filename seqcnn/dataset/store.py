@@ -90,7 +90,7 @@ class Dataset:
                     self.structure = json.loads(file.attrs.get("structure", '{"method": "read"}'))
                 if n_targets and len(self.target_names) != n_targets:
                     raise InputError(f"names {len(self.target_names)} targets, but holds {n_targets}", self.path)
-        except (OSError, KeyError, ValueError, TypeError) as error:
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
             self._damaged(error)
 
     def _check(self, file: h5py.File) -> int:
@@ -143,7 +143,7 @@ class Dataset:
             with h5py.File(self.path, "r") as file:
                 n, _, length = file["one_hot"].shape if "codes" not in file else (0, 0, 0)
                 return int(n * length or file["codes"].shape[0]), len(self)
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
             self._damaged(error)
 
     def chunks(self, size: int = CHUNK) -> Iterator[Examples]:
@@ -151,5 +151,5 @@ class Dataset:
         try:
             with h5py.File(self.path, "r") as file:
                 yield from read_chunks(file, len(self), size)
-        except (OSError, KeyError, ValueError, IndexError) as error:
+        except (OSError, KeyError, ValueError, IndexError, RuntimeError) as error:
             self._damaged(error)

@@ -191,7 +191,7 @@ class Streamed:
                         raise ValueError("sequences have gone from it")
                     examples.append(whole if len(chosen) == len(whole) else whole.take(chosen))
                     rows.append(there.start + chosen)
-        except (OSError, KeyError, ValueError, IndexError) as error:
+        except (OSError, KeyError, ValueError, IndexError, RuntimeError) as error:
             what = " ".join(str(error).split())
             raise InputError(f"cannot be read any more ({what})", self.dataset.path) from error
         joined = join(examples)

@@ -84,8 +84,8 @@ def read_bed(stream: BinaryIO, path: Path, value_column: str | None = None) -> R
     """Read all regions of a BED or narrowPeak file.
 
     Columns are separated by tabs, or by any white space in a line without tabs. Lines that are blank or begin with
-    ``#``, ``track`` or ``browser`` are passed over. A file is narrowPeak when its first region has ten columns, 7 to 9
-    numbers and 10 an integer; column 10 is then the summit's distance from the start, or -1.
+    ``#``, ``track`` or ``browser`` are passed over. A file is narrowPeak when its first region has ten columns, or more
+    than twelve, 7 to 9 numbers and 10 an integer; column 10 is then the summit's distance from the start, or -1.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def _even(text: bytes) -> bytes:
 
 
 def _is_narrow_peak(row: list[bytes]) -> bool:
-    if len(row) != 10:
+    if len(row) != 10 and len(row) <= 12:  # BED12 has numbers there too; more columns are those of tools like idr
         return False
     return _whole(row[9]) is not None and not any(np.isnan(_number(field)) for field in row[6:9])
 

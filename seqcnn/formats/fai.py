@@ -102,7 +102,7 @@ def _build(fasta: Path, path: Path, shown: str) -> None:
             Faidx(fasta, indexname=whole).close()
         except UnicodeDecodeError as error:
             raise InputError("is not text, so not a FASTA file", shown) from error
-        except (ValueError, FastaIndexingError) as error:
+        except (ValueError, FastaIndexingError, RuntimeError) as error:
             raise _explained(str(error), shown) from error
         os.replace(whole, path)
 
@@ -118,6 +118,8 @@ def _explained(message: str, shown: str) -> InputError:
         return InputError(_UNEVEN, shown, number, hint=_REWRAP)
     if message.startswith("Bad sequence name"):
         return InputError("a sequence has no name", shown, None if number is None else number + 1)
+    if message.startswith("Unhandled exception"):  # which is how several blank lines at the end are met
+        return InputError("has blank lines, or lines that differ in length", shown, number, hint=_REWRAP)
     return InputError("is not a FASTA file", shown, number, hint="a FASTA file begins with >name")
 
 

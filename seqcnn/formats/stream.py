@@ -10,6 +10,7 @@ from os import PathLike, fspath
 from typing import Final, Literal, Protocol, cast
 
 from seqcnn.errors import InputError
+from seqcnn.formats.bgzf import check_whole
 from seqcnn.formats.output import describe
 from seqcnn.sequence.alphabet import ENCODE_TABLE, INVALID
 
@@ -17,6 +18,9 @@ Format = Literal["fasta", "fastq", "table", "hdf5", "binary"]
 
 BUFFER_BYTES: Final = 1 << 16
 """What ``peek`` can show of an opened input."""
+
+SEQUENCE_NAMES: Final = ("sequence", "seq")
+"""What the sequence column of a table is called, in any case."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
@@ -97,6 +101,8 @@ def open_input(path: str | PathLike[str]) -> io.BufferedReader:
     shown = shown_path(path)
     stream = _open_plain(path, shown)
     try:
+        if shown != "stdin":
+            check_whole(path)
         head = stream.peek(2)
         _refuse_other_compression(head, shown)
         if head.startswith(_GZIP):
@@ -177,15 +183,16 @@ def sniff(head: bytes) -> Format:
 def looks_like_bed(head: bytes | str) -> bool:
     """Say whether the first line that is not blank, `track`, `browser` or `#` has a BED interval in columns 1-3.
 
-    Columns are split by tabs, or by blanks where there is no tab. A first column that is a nucleotide sequence is a
-    table of intensities, not BED.
+    Columns are split by tabs, or by blanks where there is no tab. A first column that is a nucleotide sequence, or
+    is called so, is a table of intensities, not BED.
     """
     text = head.decode("utf-8", "replace") if isinstance(head, bytes) else head
     for line in text.splitlines():
         if not line.strip() or line.startswith("#") or line.split(None, 1)[0] in ("track", "browser"):
             continue
         fields = line.split("\t") if "\t" in line else line.split()
-        if len(fields) < 3 or looks_like_sequence(fields[0]):
+        first = fields[0].strip()
+        if len(fields) < 3 or first.lower() in SEQUENCE_NAMES or looks_like_sequence(first):
             return False
         return all(field.strip().isascii() and field.strip().isdigit() for field in fields[1:3])
     return False

@@ -47,8 +47,10 @@ class TableReader:
         layout: Layout,
         path: str,
         chunk_rows: int,
-        read_target: Callable[[str], float] | None = None,
+        read_target: Callable[[str], float] | None,
+        text: io.TextIOWrapper,
     ) -> None:
+        self._text = text  # which closes the stream when nothing refers to it any more
         self._lines = lines
         self._layout = layout
         self._path = path
@@ -198,7 +200,7 @@ def read_table(
     wanted = Wanted(sequence_column, target_columns, name_column, split_column, likely_targets, weight_column)
     layout = find_layout(head, comment, wanted, header, shown)
     rows = head[1:] if layout.has_header and not layout.header_is_comment else head
-    return TableReader(chain(rows, lines), layout, shown, chunk_rows, read_target)
+    return TableReader(chain(rows, lines), layout, shown, chunk_rows, read_target, text)
 
 
 def _head(lines: Iterator[tuple[int, str]]) -> tuple[str | None, list[tuple[int, str]]]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import csv
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from seqcnn.errors import InputError
-from seqcnn.formats.stream import looks_like_sequence
+from seqcnn.formats.stream import SEQUENCE_NAMES, looks_like_sequence
 
-SEQUENCE_NAMES: Final = ("sequence", "seq")
 TARGET_NAMES: Final = ("bound", "label", "target", "class", "score", "intensity", "signal", "y", "value")
 ROW_NAMES: Final = ("eventid", "name", "id", "probe_id", "sequence_id")
 """Names, in any case, by which a column is found when none is asked for; the first that is there counts."""
 
 Header = Literal["auto"] | bool
+
+csv.field_size_limit(sys.maxsize)  # of a cell in quotation marks; a chromosome may be one
 
 
 @dataclass(frozen=True, slots=True)

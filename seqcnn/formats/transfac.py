@@ -41,7 +41,7 @@ def parse(lines: Sequence[str], path: str) -> list[Motif]:
     number = 0
     while number < len(lines):
         number += 1
-        key, _, value = lines[number - 1].strip().partition(" ")
+        key, value = [*lines[number - 1].split(None, 1), "", ""][:2]
         if key in ("P0", "PO"):
             if matrix is not None:
                 raise InputError("a second matrix before the // that ends the first motif", path, number)

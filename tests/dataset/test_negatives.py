@@ -12,7 +12,7 @@ from seqcnn.dataset.sources import ReadOptions, Tally
 from seqcnn.dataset.store_writer import DatasetWriter
 from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.genome import Genome
-from seqcnn.sequence.alphabet import N_CODE
+from seqcnn.sequence.alphabet import N_CODE, reverse_complement
 from seqcnn.sequence.ragged import Ragged, decode_all, encode_all, from_text, offsets_of
 from seqcnn.sequence.windows import Windows
 
@@ -156,6 +156,22 @@ def test_windows(genome, peaks, method, origin, ratio):
     assert other.names.decode() != made.names.decode()
 
 
+@pytest.mark.parametrize("method", ["gc", "flank"])
+def test_windows_are_on_the_strand_of_their_positive(genome, peaks, method):
+    """What reads one strand would tell sense from antisense otherwise."""
+    plain, _ = make([peaks], method, reading=ReadOptions(genome=genome))
+    strand = np.array(["+", "-", "."])[np.arange(len(peaks)) % 3]
+    stranded = replace(peaks, windows=replace(peaks.windows, strand=strand))
+    made, _ = make(
+        [stranded.take(np.arange(25)), stranded.take(np.arange(25, 60))], method, reading=ReadOptions(genome=genome)
+    )
+    assert made.names.decode() == plain.names.decode()
+    assert len(made) == len(peaks)  # one for each, in their order
+    assert made.windows.strand.tolist() == np.where(strand == "-", "-", "+").tolist()
+    for ours, theirs, its in zip(made.sequences, plain.sequences, strand, strict=True):
+        assert np.array_equal(ours, reverse_complement(theirs) if its == "-" else theirs)
+
+
 def test_windows_match_gc(genome, peaks):
     made, _ = make([peaks], "gc", reading=ReadOptions(genome=genome))
     one, other = (np.sort([np.isin(row, (1, 2)).mean() for row in e.sequences]) for e in (peaks, made))
@@ -211,6 +227,25 @@ def test_file(tmp_path):
         assert made.origin.tolist() == [Origin.GIVEN] * len(kept)
         assert tally.counts["negatives left out: same sequence as a positive"] == 4 - len(kept)
         assert tally.counts["empty sequences left out"] == 1
+
+
+def test_columns_of_a_file_are_those_of_the_positives(tmp_path):
+    path = tmp_path / "n.tsv"
+    path.write_text("name\tsequence\tcore\nn1\tAAAAGGGGAA\tGGGG\n")
+    positives = Examples(encode_all(["ACGT"]), from_text("x"), None, np.zeros(1, np.uint8))
+    for column, kept in ((None, "AAAAGGGGAA"), ("core", "GGGG"), ("3", "GGGG")):
+        options = ReadOptions(sequence_column=column, name_column=column and "2")
+        made, _ = make([positives], str(path), 1, options)
+        assert decode_all(made.sequences) == [kept]
+        assert made.names.decode() == ["n1" if column is None else "AAAAGGGGAA"]
+    path.write_text("AAAAGGGGAA\t7\nCCCC\t8\n")
+    for header, n in ((None, 2), (True, 1)):
+        made, _ = make([positives], str(path), 1, ReadOptions(sequence_column="1", header=header))
+        assert len(made) == n
+    with pytest.raises(
+        InputError, match=r"n.tsv: there is no column 'core' \(sequence\); columns are: column_1, column_2"
+    ):
+        make([positives], str(path), 1, ReadOptions(sequence_column="core"))
 
 
 def test_file_of_regions(genome, tmp_path):

@@ -53,6 +53,7 @@ NARROW = "chr1\t100\t200\tp1\t37\t.\t1.5\t2\t-1\t{}\n"
         (NARROW.format(0), ("chr1", 100, 200, "p1", 37.0, ".", 100)),
         (NARROW.format(99), ("chr1", 100, 200, "p1", 37.0, ".", 199)),
         (NARROW.format(-1), ("chr1", 100, 200, "p1", 37.0, ".", -1)),
+        (NARROW.format(7).strip() + "\t1.2\t3.4\t100\t200\n", ("chr1", 100, 200, "p1", 37.0, ".", 107)),
     ],
 )
 def test_one_line(text, expected):

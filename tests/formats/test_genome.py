@@ -195,6 +195,7 @@ def test_index_elsewhere_where_the_folder_cannot_be_written(tmp_path):
         (b">a\nACGT\nACGTACGT\n", "the lines of a sequence differ in length"),
         (b">a\nACGT\nACGTACGT\n>b\nA\n", "the lines of a sequence differ in length"),
         (b">\nACGT\n", "g.fa:1: a sequence has no name"),
+        (b">a\nACGT\n\n\n", "has blank lines, or lines that differ in length"),
         (gzip.compress(b">a\nACGT\n" * 500, mtime=0)[:-20], "gzip data end too early"),
     ],
 )

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcnn.errors import InputError
+from seqcnn.formats.bgzf import BLOCK_BYTES, END, pack
 from seqcnn.formats.stream import looks_like_bed, looks_like_sequence, open_input, sniff
 
 TEXT = b"".join(b">seq_%d\nACGTACGTAC\n" % i for i in range(20_000))
@@ -118,6 +119,17 @@ def test_damaged_gzip_is_told(tmp_path: Path, place: int) -> None:
         drain(path)
 
 
+def test_bgzf_that_ends_between_two_blocks_is_told(tmp_path: Path) -> None:
+    """To gzip it is whole."""
+    blocks = pack(b"ACGT" * BLOCK_BYTES)
+    (tmp_path / "x.gz").write_bytes(b"".join(blocks[:2]))
+    with pytest.raises(InputError, match=r"x.gz: is truncated: the block that ends a BGZF file is missing"):
+        open_input(tmp_path / "x.gz")
+    (tmp_path / "x.gz").write_bytes(b"".join([*blocks[:2], END]))
+    with open_input(tmp_path / "x.gz") as stream:
+        assert len(stream.read()) == 2 * BLOCK_BYTES
+
+
 def test_text_after_gzip_data_is_told(tmp_path: Path) -> None:
     path = write(tmp_path, gzip.compress(TEXT, mtime=0) + b"ACGT")
     with pytest.raises(InputError, match=r": gzip data are damaged"):
@@ -162,6 +174,8 @@ def test_sniff(head: bytes, expected: str) -> None:
         ("chr1\t1.5\t20", False),
         ("AAAAAACAACAGGAGGGCATCATGGAGCTGTCCAG\t1557\t183", False),
         ("FoldID\tEventID\tseq\tBound\n", False),
+        ("sequence\t1\t2\nACGT\t0.5\t1\n", False),
+        ("Seq 1 2\n", False),
         ("# only a comment\n", False),
     ],
 )

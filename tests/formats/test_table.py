@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import math
 import re
@@ -71,6 +72,21 @@ def test_the_usual_shapes(text: str, names: list[str], sequences: list[str], tar
     assert decode_all(chunk.sequences) == sequences
     np.testing.assert_array_equal(chunk.columns["targets"], np.array(targets, dtype=np.float32)[:, None])
     assert set(chunk.columns) == {"targets"}
+
+
+@pytest.mark.parametrize("text", ["ACGTACGT\n", "ACGTACGT", "\n\nACGTACGT\n\n", "seq\nACGTACGT\n"])
+def test_the_stream_of_a_short_table_stays_open(text: str) -> None:
+    """For whoever opened it, as long as the reader is there."""
+    stream = io.BytesIO(text.encode())
+    reader = read_table(stream, "t")
+    gc.collect()
+    with stream:
+        assert [decode_all(chunk.sequences) for chunk in reader] == [["ACGTACGT"]]
+
+
+def test_a_long_cell_in_quotation_marks() -> None:
+    (chunk,) = read(f'name,seq\nx,"{"ACGT" * 50_000}"\n')
+    assert chunk.sequences.lengths.tolist() == [200_000]
 
 
 def test_a_table_without_targets_has_no_such_column() -> None:

@@ -35,6 +35,15 @@ PO A C G T
 """
 
 
+def test_columns_between_tabs() -> None:
+    """As JASPAR has them."""
+    motifs = read("AC MA0004.1\nXX\nID Arnt\nXX\nPO\tA\tC\tG\tT\n01\t4.0\t16.0\t0.0\t0.0\n02\t19\t0\t1\t0\nXX\n//\n")
+    assert [motif.name for motif in motifs] == [
+        each.name for each in read("AC MA0004.1\nID Arnt\nPO A C G T\n01 1 0 0 0\n//\n")
+    ]
+    np.testing.assert_array_equal(motifs[0].counts, np.array([[4, 16, 0, 0], [19, 0, 1, 0]]).T)
+
+
 def read(text: str) -> list[Motif]:
     return parse(text.splitlines(), "x.transfac")
 
