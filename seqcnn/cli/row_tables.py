@@ -18,7 +18,8 @@ def place_columns(chunk: Examples) -> list[list[str]]:
     if windows is None:
         return [[cell] * len(chunk) for cell in (".", "-1", "-1", ".")]
     strand = windows.strand if windows.strand is not None else np.full(len(windows), "+")
-    start = np.maximum(windows.start, 0)  # a window may begin before its chromosome, a BED line not
+    # A window may begin before its chromosome, and end after it; a BED line may not.
+    start, end = np.maximum(windows.start, 0), np.minimum(windows.end, windows.last())
     known = windows.chrom != ""
-    places = (windows.chrom, np.where(known, start, -1), np.where(known, windows.end, -1), strand)
+    places = (windows.chrom, np.where(known, start, -1), np.where(known, end, -1), strand)
     return [[str(cell) or "." for cell in column.tolist()] for column in places]

@@ -87,10 +87,12 @@ class VariantRun:
 
     def say_what_is_missing(self, report: Reporter) -> None:
         """Say which alleles have no score, and why."""
+        if self.scorer.regions and not self._alleles["records"]:
+            report.say("no record lies in a region that was asked for")
         for name, n in self.counts().items():
             if n and name.startswith(("not scored", PUT_IN)):
                 report.say(f"{n:,} alleles {name}")
-            elif n and name.startswith(("haplotypes without", "left out")):
+            elif n and name.startswith(("haplotypes without", "times a variant")):
                 report.say(f"{n:,} {name}")
         if self._unknown:
             report.say(f"not in the genome {self.scorer.genome.path}: {_some(list(self._unknown))}")

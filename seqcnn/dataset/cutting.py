@@ -56,7 +56,9 @@ def cut_out(genome: Genome, windows: Windows) -> tuple[Ragged, int]:
     n_beyond : int
         Windows that reach beyond an end.
     """
-    size = np.array([genome.chroms[name] for name in windows.chrom.tolist()], dtype=np.int64)
+    size = windows.chrom_size
+    if size is None:
+        size = np.array([genome.chroms[name] for name in windows.chrom.tolist()], dtype=np.int64)
     start, end = np.clip(windows.start, 0, size - 1), np.clip(windows.end, 1, size)
     beyond = np.flatnonzero((start != windows.start) | (end != windows.end))
     inner = genome.extract(windows.chrom, start, end, windows.strand)

@@ -99,6 +99,7 @@ def join(parts: Sequence[Examples]) -> Examples:
             np.concatenate([w.start for w in known]),
             np.concatenate([w.end for w in known]),
             np.concatenate([np.full(len(w), "+") if w.strand is None else w.strand for w in known]),
+            np.concatenate([w.last() for w in known]),
         )
     split = None
     if any(p.split is not None for p in parts):

@@ -345,6 +345,8 @@ class Source:
             counts = self.tally.counts
             for rows in pieces(windows.end - windows.start):
                 part = windows.take(rows)
+                sizes = np.array([genome.chroms[name] for name in part.chrom.tolist()], dtype=np.int64)
+                part = replace(part, chrom_size=sizes)
                 ambiguous = genome.n_ambiguous
                 sequences, n_beyond = cut_out(genome, part)
                 ambiguous = genome.n_ambiguous - ambiguous

@@ -8,6 +8,7 @@ names, name_offsets uint8, int64             UTF-8, in the same way as the codes
 origin              uint8 (n,)               0 given, 1 dinucleotide shuffle, 2 GC-matched, 3 flank
 chrom start end     int32, int64, int64 (n,) 0-based half-open; absent where nothing has a place
 strand              S1 (n,)                  "+", "-" or "."
+chrom_size          int64 (n,)               bases of the chromosome, 2^63 - 1 where not known
 split               int32 (n,)               absent unless the input had a split column
 weights             float32 (n,)             how much each counts; absent unless the input had a weight column
 bound               uint8 (total,)           beside the codes: 1 where a base is bound, 0 where not, 2 unknown (N);
@@ -50,7 +51,7 @@ CHUNK: Final = 1 << 14
 """Examples read at a time, fewer where they are long."""
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
-_ROWS: Final = ("origin", "targets", "chrom", "start", "end", "strand", "split", "weights")
+_ROWS: Final = ("origin", "targets", "chrom", "start", "end", "strand", "chrom_size", "split", "weights")
 
 
 class Dataset:

@@ -19,8 +19,12 @@ from seqcnn.dataset.stored_rows import LETTERS, read_chunks
 from seqcnn.errors import InputError
 from seqcnn.sequence.contexts import bases_of, contexts
 from seqcnn.sequence.ragged import Ragged
+from seqcnn.sequence.windows import NO_END
 
-_LATE: Final = {"targets": np.nan, "chrom": 0, "start": 0, "end": 0, "strand": b".", "split": 0, "weights": 1}
+_LATE: Final = {
+    **{"targets": np.nan, "split": 0, "weights": 1},
+    **{"chrom": 0, "start": 0, "end": 0, "strand": b".", "chrom_size": NO_END},
+}
 """Columns that may begin late or have gaps, and what they hold where nothing is known."""
 
 
@@ -120,7 +124,7 @@ class DatasetWriter:
         if windows is not None:
             strand = np.full(len(windows), "+") if windows.strand is None else windows.strand
             columns |= {"chrom": self._numbered("chrom", windows.chrom), "strand": strand.astype("S1")}
-            columns |= {"start": windows.start, "end": windows.end}
+            columns |= {"start": windows.start, "end": windows.end, "chrom_size": windows.chrom_size}
         for name, values in columns.items():
             if values is not None:
                 self._extend(name, values, before)

@@ -46,7 +46,8 @@ def _encoded(file: h5py.File, rows: slice, names: dict[str, NDArray[Any]]) -> Ex
     windows = None
     if "chrom" in names:
         strand = file["strand"][rows].astype(str)
-        windows = Windows(names["chrom"][file["chrom"][rows]], file["start"][rows], file["end"][rows], strand)
+        size = file["chrom_size"][rows] if "chrom_size" in file else None
+        windows = Windows(names["chrom"][file["chrom"][rows]], file["start"][rows], file["end"][rows], strand, size)
     return Examples(
         _sequences(file, rows),
         _rows(file, "names", "name_offsets", rows),

@@ -92,17 +92,19 @@ class Region(NamedTuple):
 
 
 def parse_region(text: str) -> Region:
-    """Read CHROM, CHROM:POSITION or CHROM:FIRST-LAST, positions from 1 and both included, as tabix does.
+    """Read CHROM, CHROM:POSITION, CHROM:FIRST- or CHROM:FIRST-LAST as bcftools does.
+
+    Positions count from 1; both are included.
 
     Raises
     ------
     UsageError
     """
-    found = re.fullmatch(r"(.+?)(?::([0-9,]+)(?:-([0-9,]+))?)?", text)
+    found = re.fullmatch(r"(.+?)(?::([0-9,]+)(-([0-9,]*))?)?", text)
     if found is None:
         raise UsageError(f"region {text!r} is not CHROM, CHROM:POSITION or CHROM:FIRST-LAST")
     first = int((found[2] or "1").replace(",", "") or 0)
-    last = int((found[3] or found[2] or str(1 << 62)).replace(",", "") or 0)
+    last = int(((found[4] if found[3] else found[2]) or str(1 << 62)).replace(",", "") or 0)
     if first < 1 or last < first:
         raise UsageError(f"region {text!r}: positions count from 1, and the first is not behind the last")
     return Region(found[1], first - 1, last)
@@ -158,7 +160,10 @@ def split(block: Block, path: str) -> Records:
         raise InputError(f"{shown!r} is not a position", path, block.line + i) from error
     start -= 1
     line = block.line + np.arange(len(fields))
-    return Records(line, fields, chrom, ref, alt, start, np.fromiter(map(len, ref), dtype=np.int64, count=len(ref)))
+    ref_length = np.fromiter(map(len, ref), dtype=np.int64, count=len(ref))
+    if not ref_length.all():
+        raise InputError("REF is empty", path, int(line[ref_length.argmin()]))
+    return Records(line, fields, chrom, ref, alt, start, ref_length)
 
 
 def find_alleles(records: Records, longest: int) -> Alleles:

@@ -112,4 +112,4 @@ class ContributionSearch:
 def _within(sites: Sites, first: int, n: int) -> Sites:
     """Return the sites in `n` sequences from the first on, numbered from there."""
     here = (sites.sequence >= first) & (sites.sequence < first + n)
-    return Sites(sites.sequence[here] - first, sites.start[here], sites.minus[here], sites.score[here], sites.width)
+    return sites.take(here, first)

@@ -195,7 +195,13 @@ class Extraction:
         ]
         if windows is not None:
             strand = np.full(n, "+") if windows.strand is None else windows.strand
-            arrays += [windows.chrom.astype(np.str_), windows.start, windows.end, strand.astype(np.str_)]
+            arrays += [
+                windows.chrom.astype(np.str_),
+                windows.start,
+                windows.end,
+                strand.astype(np.str_),
+                windows.last(),
+            ]
         self._spool.append(arrays)
 
     @property
@@ -232,7 +238,7 @@ class Extraction:
             counts = fired.activation > level[fired.filter]
             windows = None
             if len(arrays) > 11:
-                windows = Windows(arrays[11].astype(object), arrays[12], arrays[13], arrays[14])
+                windows = Windows(arrays[11].astype(object), *arrays[12:16])
             used = labels == 1 if self.labelled else np.ones(len(labels), dtype=bool)
             kept = fired.take(counts)
             yield Block(first, sequences, names, labels, weights, windows, used, kept)

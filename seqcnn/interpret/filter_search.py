@@ -163,9 +163,13 @@ class FilterSearch:
         return merge(found, places, counts, numbered, self.options.motifs)
 
     def sites(self) -> Iterator[PlacedSites]:
-        """Yield the sites in all sequences, of each motif by its number in what :meth:`find` returned."""
+        """Yield the sites that motifs are made of, of each motif by its number in what :meth:`find` returned.
+
+        They are those in positives where there are such.
+        """
         for block in self.extraction.blocks():
-            sites = list(sites_of(block, self._places, self.extraction.kernel_size))
+            every = sites_of(block, self._places, self.extraction.kernel_size)
+            sites = [(number, each.take(block.used[each.sequence])) for number, each in every]
             yield PlacedSites(block.names, block.sequences.lengths, block.windows, sites)
 
     @property

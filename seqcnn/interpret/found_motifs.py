@@ -45,6 +45,10 @@ class Sites:
     def __len__(self) -> int:
         return len(self.sequence)
 
+    def take(self, rows: NDArray[np.bool_], first: int = 0) -> Sites:
+        """Return the sites where the mask is true; sequences are numbered from the row `first` on."""
+        return Sites(self.sequence[rows] - first, self.start[rows], self.minus[rows], self.score[rows], self.width)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedSites:

@@ -106,8 +106,8 @@ class HaplotypeScorer:
 
     A record's window is its REF with the flanks of :mod:`seqcnn.interpret.variant_windows`. Records that lie in it
     whole are put in, from left to right; one that overlaps what was put in already is left out, as bcftools consensus
-    does. An unphased heterozygous genotype, a missing one, or an allele that is no letters leaves the haplotypes of
-    that sample in that window without scores.
+    does. An unphased heterozygous genotype or one of another phase set (PS), a missing one, or an allele that is no
+    letters leaves the haplotypes of that sample in that window without scores.
 
     Parameters
     ----------
@@ -137,13 +137,14 @@ class HaplotypeScorer:
         counts: Counter[str] = Counter()
         lines = [*context.before, *context.block.lines, *context.after]
         every = split(Block(0, context.block.line - len(context.before), lines), self.path)
-        genotypes = [_genotypes(row[8]) if len(row) > 8 else np.zeros((0, 2), dtype=np.int16) for row in every.fields]
+        genotypes = _of_one_ploidy([_genotypes(row[8] if len(row) > 8 else b"") for row in every.fields])
+        sets = [_phase_sets(row[8] if len(row) > 8 else b"") for row in every.fields]
         letters = [self._letters(every, i, names) for i in range(len(lines))]
         wanted: list[tuple[int, list[int], NDArray[np.intp]]] = []
         sequences: list[list[bytes]] = [[] for _ in self.alleles.arounds]
         for row, line in enumerate(records.line.tolist()):
             centre = line - int(every.line[0])
-            wanted.append((row, *self._haplotypes(every, centre, genotypes, letters, names, sequences, counts)))
+            wanted.append((row, *self._haplotypes(every, centre, genotypes, sets, letters, names, sequences, counts)))
         scores = self.alleles.score_sequences([from_rows(each) for each in sequences])
         texts = [[b"%.6g" % (value + 0.0) for value in row] for row in scores.tolist()]
         for row, place, which in wanted:
@@ -174,6 +175,7 @@ class HaplotypeScorer:
         records: Records,
         centre: int,
         genotypes: list[NDArray[np.int16]],
+        sets: list[NDArray[np.int64]],
         letters: list[Letters | None],
         names: Mapping[bytes, str | None],
         sequences: list[list[bytes]],
@@ -192,9 +194,10 @@ class HaplotypeScorer:
         ends = records.start + records.ref_length
         near = np.flatnonzero((records.start >= low) & (ends <= high))
         near = np.array([i for i in near.tolist() if records.chrom[i] == chrom and genotypes[i].shape == shape])
-        carried = np.stack([genotypes[i].reshape(-1) for i in near.tolist()])
-        kinds, which = np.unique(carried, axis=1, return_inverse=True)
         at = near.tolist().index(centre)
+        carried = np.stack([genotypes[i] for i in near.tolist()])
+        carried[_apart(carried, np.stack([sets[i] for i in near.tolist()]), at)] = UNKNOWN
+        kinds, which = np.unique(carried.reshape(len(near), -1), axis=1, return_inverse=True)
         place: list[int] = []
         for kind in kinds.T.tolist():
             if kind[at] == ABSENT:
@@ -238,7 +241,7 @@ class HaplotypeScorer:
                 return None
             start, stop, new = known[allele]
             if start < at:
-                counts["left out of haplotypes: overlaps another"] += 1
+                counts["times a variant was left out of a haplotype: it overlaps another"] += 1
                 continue
             pieces += [own[at - first : start - first], new]
             at = stop
@@ -269,6 +272,43 @@ class HaplotypeScorer:
         fields[8] = b"\t".join(out)
         counts["haplotypes"] += n
         counts["haplotypes without scores (unphased or unknown)"] += n_unknown
+
+
+def _of_one_ploidy(genotypes: list[NDArray[np.int16]]) -> list[NDArray[np.int16]]:
+    """Fill genotypes up to the ploidy of the largest."""
+    ploidy = max(each.shape[1] for each in genotypes)
+    return [np.pad(each, ((0, 0), (0, ploidy - each.shape[1])), constant_values=np.int16(ABSENT)) for each in genotypes]
+
+
+def _phase_sets(rest: bytes) -> NDArray[np.int64]:
+    """Return each sample's phase set, shape (n_samples,); -1 where the record does not say one."""
+    form, *samples = rest.split(b"\t")
+    keys = form.split(b":")
+    if b"PS" not in keys:
+        return np.full(len(samples), -1)
+    at = keys.index(b"PS")
+    cells = [sample.split(b":") for sample in samples]
+    return np.array([int(c[at]) if len(c) > at and c[at].isdigit() else -1 for c in cells], dtype=np.int64)
+
+
+def _apart(carried: NDArray[np.int16], sets: NDArray[np.int64], centre: int) -> NDArray[np.bool_]:
+    """Say which genotypes are phased, but not with the others of their sample.
+
+    Parameters
+    ----------
+    carried : ndarray, shape (n_records, n_samples, ploidy)
+    sets : ndarray, shape (n_records, n_samples)
+    centre : int
+        Record whose set counts where it is heterozygous; else the first such record's.
+    """
+    if (sets == sets[0]).all():
+        return np.zeros(carried.shape, dtype=np.bool_)
+    differs = (carried != carried[:, :, :1]) & (carried != ABSENT)
+    heterozygous = differs.any(2)
+    first = np.where(heterozygous[centre], centre, heterozygous.argmax(0))
+    other = heterozygous & (sets != sets[first, np.arange(sets.shape[1])])
+    apart: NDArray[np.bool_] = other[:, :, None] & (carried != ABSENT)
+    return apart
 
 
 def _genotypes(rest: bytes) -> NDArray[np.int16]:

@@ -26,6 +26,10 @@ TAIL: Final = 200
 
 FEWEST: Final = 200_000
 MOST: Final = 20_000_000
+"""Null windows."""
+
+MOST_STRETCHES: Final = 20_000
+"""Of which short ones are slower to score than their windows are many."""
 
 _BLOCKS_PER_HIT: Final = 5
 _AT_ONCE: Final = 500
@@ -122,7 +126,7 @@ def from_shuffles(
     -------
     thresholds : list of float
     n : int
-        Windows that were scored.
+        Windows that were scored: fewer than :data:`TAIL` / p where chromosomes are very short.
 
     Raises
     ------
@@ -140,9 +144,23 @@ def from_shuffles(
     if not chroms:
         raise InputError(f"no chromosome has {scanner.longest} bp, the length of a window", genome.path)
     each = max(1, STRETCH // scanner.step)
-    stretches = _stretches(genome, {chrom: sizes[chrom] for chrom in chroms}, scanner, -(-wanted // each), each, seed)
+    long_enough = {chrom: sizes[chrom] for chrom in chroms}
+    n = min(_n_stretches(long_enough, scanner, each, wanted), MOST_STRETCHES)
+    stretches = _stretches(genome, long_enough, scanner, n, each, seed)
     scored = forked.stream(scanner.score, stretches) if scanner.on_cpu else map(scanner.score, stretches)
-    return _share(scanner, scored, wanted, p, genome.path)
+    return _share(scanner, scored, wanted + wanted // 10, p, genome.path)  # by chance there may be more
+
+
+def _n_stretches(sizes: Mapping[str, int], scanner: Scanner, n_windows: int, wanted: int) -> int:
+    """Return how many stretches hold so many windows on average: a short chromosome has room for few."""
+    lengths = np.array(list(sizes.values()), dtype=np.int64)
+    span = np.minimum(lengths, _full_span(scanner, n_windows))
+    windows = (span - scanner.longest) // scanner.step + 1
+    return math.ceil(wanted / float((windows * lengths).sum() / lengths.sum()))
+
+
+def _full_span(scanner: Scanner, n_windows: int) -> int:
+    return (n_windows - 1) * scanner.step + scanner.longest
 
 
 def _stretches(
@@ -153,7 +171,7 @@ def _stretches(
     names = np.array(list(sizes), dtype=object)
     lengths = np.array(list(sizes.values()), dtype=np.int64)
     chrom = rng.choice(len(names), n, p=lengths / lengths.sum())
-    span = np.minimum(lengths[chrom], (n_windows - 1) * scanner.step + scanner.longest)
+    span = np.minimum(lengths[chrom], _full_span(scanner, n_windows))
     start = rng.integers(lengths[chrom] - span + 1)
     for first in range(0, n, _AT_ONCE):
         rows = slice(first, first + _AT_ONCE)
@@ -163,7 +181,7 @@ def _stretches(
 
 
 def _share(scanner: Scanner, scored: Iterable[Scores], n_windows: int, p: float, path: str) -> tuple[list[float], int]:
-    """Return, for each track, the least score that no more than the share p of the windows reaches."""
+    """Return, for each track, the least score that no more than the share p of the windows, n at most, reaches."""
     kept = [Largest(math.ceil(p * n_windows) + 1) for _ in scanner.tracks]
     for scores in scored:
         for best, values in zip(kept, scores.values, strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcnn.dataset.chromosomes import reconcile
-from seqcnn.errors import InputError
+from seqcnn.errors import InputError, UsageError
 from seqcnn.formats.genome import Genome
 from seqcnn.formats.vcf import Block
 from seqcnn.formats.vcf_records import Alleles, Reason, Records, Region, find_alleles, split
@@ -80,7 +80,7 @@ class VariantScorer:
     Raises
     ------
     UsageError
-        If a length is missing, or options are not as they must be.
+        If a length is missing, options are not as they must be, or there is no chromosome of a region's name.
     """
 
     def __init__(
@@ -100,6 +100,11 @@ class VariantScorer:
         self.regions = tuple(regions)
         self._contigs = list(contigs)
         self._names, self.note = reconcile(contigs, genome.chroms, "the VCF")
+        for region in regions:
+            if not reconcile([region.chrom], genome.chroms)[0] and region.chrom not in contigs:
+                raise UsageError(
+                    f"region {region.chrom}: neither {genome.path} nor the VCF has a chromosome of that name"
+                )
         self._null = None
         if options.null_size:
             self._null = Null(

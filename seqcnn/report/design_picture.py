@@ -90,7 +90,7 @@ def _draw_scores(axes: Axes, scores: Sequence[NDArray[np.float64]], name: str, *
     for values in scores:
         axes.plot(range(len(values)), values, color=_LINE, alpha=strength, linewidth=1)
         axes.plot([len(values) - 1], values[-1:], "o", color=_LINE, alpha=strength, markersize=3)
-    axes.set_ylabel(name, fontsize=8)
+    axes.set_ylabel(name, fontsize=8, parse_math=False)
     axes.set_xlabel("edits" if last else "", fontsize=8, labelpad=1)
     axes.tick_params(labelsize=7, length=2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -105,7 +105,7 @@ def _draw_sequences(axes: Axes, shown: Sequence[Drawn], per_row: int, *, apart: 
     line = 0
     for each in shown:
         label = each.name if len(each.name) <= 18 else f"{each.name[:17]}…"
-        axes.text(-1, line + 0.5, label, ha="right", va="center_baseline", fontsize=7)
+        axes.text(-1, line + 0.5, label, ha="right", va="center_baseline", fontsize=7, parse_math=False)
         for first in range(0, len(each.letters), per_row):
             for column, letter in enumerate(each.letters[first : first + per_row]):
                 changed = bool(each.changed[first + column])

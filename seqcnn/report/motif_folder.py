@@ -144,7 +144,7 @@ def _bed_lines(name: str, sites: Sites, part: PlacedSites) -> str:
             np.where(known, np.where(turned, last - end, first + start), start),
             np.where(known, np.where(turned, last - start, first + end), end),
         )
-        start = np.maximum(start, 0)
+        start, end = np.maximum(start, 0), np.where(known, np.minimum(end, windows.last()[rows]), end)
         minus = minus != (turned & known)
     strand = np.where(minus, "-", "+").tolist()
     scores = [f"{score:.4g}" for score in sites.score.tolist()]

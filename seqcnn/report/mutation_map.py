@@ -121,8 +121,8 @@ def draw(
     )
     figure.colorbar(ScalarMappable(Normalize(-most, most), _MAP), cax=bar)
     bar.tick_params(labelsize=7, length=2)
-    bar.set_ylabel(label, fontsize=7)
-    figure.text(0.75 / size[0], 1 - 0.27 / size[1], title, fontsize=9)
+    bar.set_ylabel(label, fontsize=7, parse_math=False)
+    figure.text(0.75 / size[0], 1 - 0.27 / size[1], title, fontsize=9, parse_math=False)
     return figure
 
 
@@ -207,4 +207,4 @@ def _mark_positions(axes: Axes, part: slice, place: Place | None) -> None:
     name = "position in the sequence (0-based)"
     if place is not None:
         name = f"{place.chrom} (0-based{', minus strand' * (place.strand == '-')})"
-    axes.set_xlabel(name, fontsize=7, labelpad=1)
+    axes.set_xlabel(name, fontsize=7, labelpad=1, parse_math=False)

@@ -104,8 +104,8 @@ class MutationTable:
         minus = strand[row] == "-"
         size = np.where(inserted, 0, 1)
         start = np.where(minus, windows.end[row] - base - size, windows.start[row] + base)
-        # A window may begin before its chromosome; nothing there has a place.
-        known = (windows.chrom[row] != "") & (start >= 0)
+        # A window may begin before its chromosome, and end after it; nothing there has a place.
+        known = (windows.chrom[row] != "") & (start >= 0) & (start + size <= windows.last()[row])
         columns.append([str(cell) for cell in np.where(known, windows.chrom[row], ".").tolist()])
         columns.append([str(cell) for cell in np.where(known, start, -1).tolist()])
         columns.append([str(cell) for cell in np.where(known, start + size, -1).tolist()])
@@ -143,7 +143,7 @@ class MutationTable:
         elif self.placed and windows is not None:
             known = windows.chrom != ""
             strand = windows.strand if windows.strand is not None else np.full(len(windows), "+")
-            start, end = np.maximum(windows.start, 0), windows.end
+            start, end = np.maximum(windows.start, 0), np.minimum(windows.end, windows.last())
             cells = windows.chrom, np.where(known, start, -1), np.where(known, end, -1), strand
             columns += [[str(cell) or "." for cell in column.tolist()] for column in cells]
         return columns

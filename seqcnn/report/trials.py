@@ -74,7 +74,7 @@ def _draw_setting(
         places = np.array([values.index(trial.settings[name]) for trial in trials]) + rng.uniform(
             -0.2, 0.2, len(trials)
         )
-        axes.set_xticks(range(len(values)), [str(value) for value in values])
+        axes.set_xticks(range(len(values)), [str(value) for value in values], parse_math=False)
         axes.set_xlim(-0.5, len(values) - 0.5)
     axes.vlines(places, spread[0], spread[1], color="0.8", linewidth=1, zorder=1)
     axes.scatter(places, scores, s=16, color="#3b6ea5", zorder=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ class Intervals(Protocol):
     def end(self) -> NDArray[np.int64]: ...
 
 
+NO_END: Final = np.iinfo(np.int64).max
+"""Size of a chromosome that is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Intervals to cut out of a genome.
@@ -31,12 +35,15 @@ class Windows:
         0-based, half-open.
     strand : ndarray of str, shape (n,), optional
         "+", "-" or "."; "-" rows are reverse-complemented when they are cut out. All "+" unless said.
+    chrom_size : ndarray of int64, shape (n,), optional
+        Bases of the chromosome, where they are known.
     """
 
     chrom: NDArray[np.object_]
     start: NDArray[np.int64]
     end: NDArray[np.int64]
     strand: NDArray[np.str_] | None = None
+    chrom_size: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -44,7 +51,12 @@ class Windows:
     def take(self, rows: NDArray[Any]) -> Windows:
         """Return the rows at these indices, or where the mask is true."""
         strand = None if self.strand is None else self.strand[rows]
-        return Windows(self.chrom[rows], self.start[rows], self.end[rows], strand)
+        size = None if self.chrom_size is None else self.chrom_size[rows]
+        return Windows(self.chrom[rows], self.start[rows], self.end[rows], strand, size)
+
+    def last(self) -> NDArray[np.int64]:
+        """Return where the chromosomes end, as far as is known; else a number that is larger than any."""
+        return np.full(len(self), NO_END) if self.chrom_size is None else self.chrom_size
 
 
 def centred_windows(

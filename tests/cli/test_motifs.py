@@ -122,6 +122,26 @@ def test_sites_hold_the_motif(shell: Shell, trained: Path, data: dict[str, Path]
     assert len({line[5] for line in lines}) == 2
 
 
+def test_sites_are_those_that_motifs_are_made_of(
+    shell: Shell, trained: Path, data: dict[str, Path], tmp_path: Path
+) -> None:
+    """Of positives, where there are negatives too."""
+    out, labels = tmp_path / "o", ["--label-pattern", "class:([01])"]
+    assert shell("motifs", trained, data["labelled.fa"], "-o", out, *labels, *QUICK).code == 0
+    rows = [line.split("\t") for line in (out / "motifs.tsv").read_text().splitlines()]
+    n_sites = {row[0]: int(row[rows[0].index("n_sites")]) for row in rows[1:] if row[rows[0].index("status")] == "kept"}
+    sites = [line.split("\t") for line in (out / "sites.bed").read_text().splitlines()]
+    places = [line.split("\t") for line in (out / "positions.tsv").read_text().splitlines()[1:]]
+    assert n_sites
+    for name, n in n_sites.items():
+        assert sum(site[3] == name for site in sites) == n
+        assert sum(int(count) for motif, _, count in places if motif == name) == n
+    positives = {
+        line[1:].split()[0] for line in data["labelled.fa"].read_text().splitlines() if line.endswith("class:1")
+    }
+    assert {site[0] for site in sites} <= positives
+
+
 def test_sites_of_regions_are_in_the_genome(shell: Shell, trained: Path, inputs: Inputs, tmp_path: Path) -> None:
     """Whatever the strand that a region is read on."""
     out = tmp_path / "o"

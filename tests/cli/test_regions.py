@@ -43,6 +43,31 @@ def test_no_place_begins_before_its_chromosome(inputs: Inputs, runs: Runs, shell
     assert "1 windows filled up with N" in done.err
 
 
+def test_no_place_ends_after_its_chromosome(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
+    """Whichever strand is read, and after encoding too."""
+    edge = tmp_path / "edge.bed"
+    edge.write_text("chr1\t7990\t7999\tplus\t0\t+\nchr1\t7990\t7999\tminus\t0\t-\n")
+    regions = [edge, "--genome", inputs.genome]
+    done = shell("predict", runs.regions, *regions)
+    assert [row[1:4] for row in done.rows] == [["chr1", "7964", "8000"]] * 2
+    assert shell("encode", *regions, "--length", 61, "--negatives", "none", "-o", tmp_path / "d.h5").code == 0
+    encoded = shell("predict", runs.regions, tmp_path / "d.h5")
+    assert encoded.out == done.out
+    for i, given in enumerate((regions, [tmp_path / "d.h5"])):
+        out = tmp_path / str(i)
+        assert shell("mutate", runs.regions, *given, "-o", out, "--maps", 0, "--insertions", "a,A").code == 0
+        rows = [line.split("\t") for line in (out / "mutations.tsv").read_text().splitlines()]
+        places = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+        assert {row["chrom"] for row in places} == {"chr1", "."}
+        assert max(int(row["end"]) for row in places) == 8000
+        assert min(int(row["start"]) for row in places if row["chrom"] != ".") == 7964
+        unplaced = {(row["name"], int(row["position"])) for row in places if row["chrom"] == "." and row["ref"] != "-"}
+        assert unplaced == {("plus", i) for i in range(36, 61)} | {("minus", i) for i in range(25)}
+        assert sum(row["alt"] == "A" and row["ref"] == "-" for row in places) == 2 * 62  # "a" is "A"
+        sequences = [line.split("\t")[1:4] for line in (out / "sequences.tsv").read_text().splitlines()[1:]]
+        assert sequences == [["chr1", "7964", "8000"]] * 2
+
+
 def test_options_that_have_no_use_are_refused(inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
     for option in (["--length", 30], ["--target-column", "bound"], ["--header"], ["--name-column", 1]):
         done = shell("encode", inputs.positives, *option, "-o", tmp_path / "d.h5")

@@ -205,3 +205,9 @@ def test_short_sequences(runs: Runs, shell: Shell, tmp_path: Path) -> None:
     done = shell("scan", runs.regions, tmp_path / "g.fa", "-o", tmp_path / "t.bedgraph")
     assert "1 sequences are shorter than a window: no scores" in done.err
     assert {chrom for chrom, _ in read_bedgraph((tmp_path / "t.bedgraph").read_text())} == {"b"}
+    (tmp_path / "short.fa").write_text(">a\nACGT\n>b\nACGTT\n")
+    for kind in ("bedgraph", "bw", "bed"):
+        done = shell("scan", runs.regions, tmp_path / "short.fa", "-o", tmp_path / f"none.{kind}")
+        assert done.code == 1
+        assert "short.fa: no sequence has 61 bp, the length of a window" in done.err
+        assert not (tmp_path / f"none.{kind}").exists()

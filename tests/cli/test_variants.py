@@ -324,8 +324,14 @@ def test_regions_choose_records(runs: Runs, inputs: Inputs, shell: Shell, tmp_pa
     lines = [line for line in (tmp_path / "all.vcf").read_text().splitlines() if not line.startswith("#")]
     some = [line for line in (tmp_path / "some.vcf").read_text().splitlines() if not line.startswith("#")]
     assert some == [lines[i] for i in (0, 1, 2, 3, 8, 12, 13, 14)]
-    for wrong in ("chr1:0-5", "chr1:9-5", ""):
+    for wrong in ("chr1:0-5", "chr1:9-5", "", "chr9", "chr1:x"):
         assert shell("variants", *given, "--region", wrong, "-o", tmp_path / "no.vcf").code == 2
+    assert shell("variants", *given, "--region", "chr2:600-", "-o", tmp_path / "open.vcf").code == 0
+    some = [line for line in (tmp_path / "open.vcf").read_text().splitlines() if not line.startswith("#")]
+    assert some == lines[9:12]
+    done = shell("variants", *given, "--region", "chr2:1-9", "-o", tmp_path / "none.vcf")
+    assert done.code == 0
+    assert "no record lies in a region that was asked for" in done.err
 
 
 def test_several_models_and_targets(
@@ -517,7 +523,12 @@ class TestBadInput:
         assert "a.vcf:2: the columns of a VCF are" in done.err
 
     def test_lines_that_are_no_records(self, runs: Runs, shell: Shell, tmp_path: Path, given: list[object]) -> None:
-        for line, said in (("chr1\t5\t.\tA\tC", "5 columns"), ("chr1\tx\t.\tA\tC\t.\t.\t.", "'x' is not a position")):
+        empty = "chr1\t5\t.\t\tC\t.\t.\t."
+        for line, said in (
+            (empty, "REF is empty"),
+            ("chr1\t5\t.\tA\tC", "5 columns"),
+            ("chr1\tx\t.\tA\tC\t.\t.\t.", "'x' is not a position"),
+        ):
             (tmp_path / "a.vcf").write_text("\n".join([*HEAD, COLUMNS, line, ""]))
             done = shell("variants", runs.regions, tmp_path / "a.vcf", *given)
             assert done.code == 1
@@ -694,3 +705,46 @@ def test_haplotypes_that_are_not_known(
     done = shell("variants", runs.regions, tmp_path / "in.vcf", *given, "-o", tmp_path / "c.vcf")
     assert done.code == 1
     assert "--haplotypes needs sorted records" in done.err
+
+
+def phased(
+    shell: Shell, given: list[object], path: Path, rows: list[Row], form: str, samples: list[str]
+) -> list[list[str]]:
+    """Return the values of the only sample's haplotypes for each record."""
+    lines = write_vcf(path, rows, [line for line in HEAD if "odd" not in line]).read_text().splitlines()
+    body = [f"{line}\t{form}\t{sample}" for line, sample in zip(lines[-len(rows) :], samples, strict=True)]
+    path.write_text("\n".join([*lines[: -len(rows) - 1], COLUMNS + "\tFORMAT\ta", *body, ""]))
+    done = shell("variants", *given[:1], path, *given[1:], "-o", path.with_suffix(".out.vcf"), "--force")
+    assert done.code == 0, done.err
+    return [row[0] for row in haplotype_values(path.with_suffix(".out.vcf"))]
+
+
+def test_phase_sets(runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, genome: dict[str, str]) -> None:
+    """What is phased, but not together, is not known together; what is the same on both haplotypes is."""
+    rows = substitutions(genome, [("chr1", 100), ("chr1", 110)])
+    given = [runs.regions, "--genome", inputs.genome, "--haplotypes", *FEW]
+    known = phased(shell, given, tmp_path / "a.vcf", rows, "GT", ["0|1", "0|1"])
+    assert "." not in known[0] + known[1]
+    for sets in (("1", "1"), (".", "."), ("7", "7")):
+        samples = [f"0|1:{each}" for each in sets]
+        assert phased(shell, given, tmp_path / "b.vcf", rows, "GT:PS", samples) == known
+    for sets in (("1", "505"), (".", "1")):
+        samples = [f"0|1:{each}" for each in sets]
+        assert phased(shell, given, tmp_path / "b.vcf", rows, "GT:PS", samples) == [[".", "."]] * 2
+    same = phased(shell, given, tmp_path / "c.vcf", rows, "GT", ["0|1", "1|1"])
+    assert phased(shell, given, tmp_path / "b.vcf", rows, "GT:PS", ["0|1:1", "1|1:505"]) == same
+    three = substitutions(genome, [("chr1", 100), ("chr1", 110), ("chr1", 120)])
+    found = phased(shell, given, tmp_path / "b.vcf", three, "GT:PS", ["0|1:1", "1|1:.", "0|1:2"])
+    assert found == [[".", "."]] * 3  # the one in the middle has both others in its window
+
+
+def test_records_of_another_ploidy_count(
+    runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path, genome: dict[str, str]
+) -> None:
+    """One triploid genotype does not take a variant away from the windows of its neighbours."""
+    rows = substitutions(genome, [("chr1", 100), ("chr1", 110)])
+    given = [runs.regions, "--genome", inputs.genome, "--haplotypes", *FEW]
+    diploid = phased(shell, given, tmp_path / "a.vcf", rows, "GT", ["0|1", "1|1"])
+    triploid = phased(shell, given, tmp_path / "b.vcf", rows, "GT", ["0|1", "1|1|1"])
+    assert triploid[0] == diploid[0]
+    assert triploid[1] == [*diploid[1], "."]  # what is on the third haplotype at the first record is not known

@@ -249,6 +249,21 @@ def test_share_of_shuffles(genome: Genome, monkeypatch: pytest.MonkeyPatch) -> N
         thresholds.from_shuffles(scanner, genome, {"tiny": 3}, 0.05, 1)
 
 
+@pytest.mark.parametrize("length", [31, 33, 50])
+def test_shuffles_of_many_short_sequences(tmp_path: Path, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are as many null windows as of long ones."""
+    monkeypatch.setattr(thresholds, "FEWEST", 3000)
+    path = tmp_path / "g.fa"
+    rows = random_rows(6, [length] * 40)
+    path.write_text("".join(f">s{i}\n{decode(row)}\n" for i, row in enumerate(rows)))
+    scanner = Scanner({"m": trained()})
+    with Genome(path) as genome:
+        _, n = thresholds.from_shuffles(scanner, genome, genome.chroms, 0.1, 1)
+        assert 3000 <= n < 3000 + length
+        monkeypatch.setattr(thresholds, "MOST_STRETCHES", 10)
+        assert thresholds.from_shuffles(scanner, genome, genome.chroms, 0.1, 1)[1] == 10 * (length - 30)
+
+
 def test_only_n(tmp_path: Path) -> None:
     path = tmp_path / "n.fa"
     path.write_text(">a\n" + "N" * 500 + "\n")

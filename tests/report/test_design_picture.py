@@ -43,3 +43,8 @@ def test_many_and_long_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wrapped.axes[-1].get_ylim()[0] == 6
     monkeypatch.setattr(design_picture, "LONGEST", 100)
     assert len(draw(drawn(2, 200), ["A"]).axes) == 1
+
+
+def test_names_are_not_mathematics() -> None:
+    figure = draw([Drawn("V$A|V$B_{", "ACGT", np.zeros(4, dtype=bool), np.zeros((1, 1)))], ["score$1_{$"])
+    figure.draw_without_rendering()

@@ -73,6 +73,13 @@ def test_a_window_that_begins_before_its_chromosome(tmp_path: Path) -> None:
     assert lines(windows, tmp_path / "s.bed")[0] == "chr1\t0\t3\tm\t1\t+"
 
 
+def test_a_window_that_ends_after_its_chromosome(tmp_path: Path) -> None:
+    """No line ends there."""
+    chrom = np.array(["chr1"] * 3, dtype=object)
+    windows = Windows(chrom, np.array([98, 5, 5]), np.array([118, 25, 25]), None, np.array([103, 900, 900]))
+    assert lines(windows, tmp_path / "s.bed")[0] == "chr1\t100\t103\tm\t1\t+"
+
+
 def test_formats() -> None:
     """Are known, or refused."""
     MotifOutputs().check()

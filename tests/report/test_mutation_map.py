@@ -94,6 +94,13 @@ def test_positions() -> None:
     assert minus.get_xticks()[0] == 4  # base 0 of the sequence is 1,000,044
 
 
+def test_names_are_not_mathematics(tmp_path: Path) -> None:
+    place = Place("chr$1_{$", 5, 45)
+    figure = draw("ACGT" * 10, np.zeros((4, 40)), title="V$CREB_01|V$ATF_{", place=place)
+    save(figure, tmp_path / "map.svg")
+    assert "V$CREB_01|V$ATF_{" in (tmp_path / "map.svg").read_text()
+
+
 def test_nothing_changes() -> None:
     heat = panels(draw("ACGT", np.zeros((4, 4))))[0][0]
     assert heat.collections[0].get_clim() == (-1.0, 1.0)

@@ -114,7 +114,7 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
             report.say(note)
         sizes = _choose(genome, given["chroms"])
         ranges = find_ranges(sizes, scanner.shortest, given["step"], given["shard"])
-        _announce(report, scanner, sizes, devices.describe(device))
+        _announce(report, scanner, genome, sizes, devices.describe(device))
         if kind == "bed" and isinstance(scanner, Scanner):
             least = _least(report, scanner, genome, sizes, ranges, threshold, given)
             most = int(threshold.value) if threshold.kind == "top" else None
@@ -181,7 +181,12 @@ def _choose(genome: Genome, chroms: Sequence[str] | None) -> dict[str, int]:
     return {chrom: size for chrom, size in genome.chroms.items() if chrom in wanted}
 
 
-def _announce(report: Reporter, scanner: Scanner | BaseScanner, sizes: Mapping[str, int], device: str) -> None:
+def _announce(
+    report: Reporter, scanner: Scanner | BaseScanner, genome: Genome, sizes: Mapping[str, int], device: str
+) -> None:
+    """Say what is done; raise InputError where there is nothing to be done."""
+    from seqcnn.errors import InputError
+
     lengths = sorted({track.length for track in scanner.tracks})
     shown = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
     n = len(scanner.tracks)
@@ -189,6 +194,8 @@ def _announce(report: Reporter, scanner: Scanner | BaseScanner, sizes: Mapping[s
     windows = "every base" if scanner.longest == 1 else f"windows of {shown} bp, every {scanner.step} bp"
     report.say(f"{what}: {windows} of {sum(sizes.values()):,}")
     short = sum(size < scanner.shortest for size in sizes.values())
+    if short == len(sizes):
+        raise InputError(f"no sequence has {scanner.shortest} bp, the length of a window", genome.path)
     if short:
         report.say(f"{short:,} sequences are shorter than a window: no scores")
     report.detail(f"device {device}")
@@ -216,6 +223,8 @@ def _least(
         least, n = thresholds.from_shuffles(scanner, genome, sizes, threshold.value, given["seed"])
     for track, score in zip(scanner.tracks, least, strict=True):
         report.say(f"{track.name}: score {score:.4g} at p = {threshold.value:g}, of {n:,} null windows")
+    if n * threshold.value < thresholds.TAIL / 4:
+        report.say("so few null windows know the threshold badly: say a larger p, a score, or top=N")
     return least
 
 
