@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -182,7 +183,7 @@ def test_counts() -> None:
 def test_classes(names: list[str] | None) -> None:
     sequences, targets = strings(60)
     words = [["on", "off"][int(target)] for target in targets]
-    other: list[Any] = [*words[:-2], None, float("nan")]
+    other: list[Any] = [*words[:-3], pd.NA, None, float("nan")]
     if names is not None:
         other[5] = "other"
         other[70] = "other"
@@ -245,6 +246,10 @@ def test_presets_and_options() -> None:
         ({"sequences": ["ACGT"] * 3}, ValueError, r"3 sequences, but targets of shape \(4,\)"),
         ({"sequences": "ACGT"}, TypeError, "one string; give a list"),
         ({"sequences": ["ACGT", "", "ACGT", "A"]}, ValueError, "sequence 2 is empty"),
+        ({"sequences": ["ACGT", "ACGT", None, "A"]}, TypeError, "sequence 3 is None, not a string"),
+        ({"sequences": pd.DataFrame({"s": ["ACGT"] * 4})}, TypeError, "a table; give its column of sequences"),
+        ({"targets": [1, 0, np.inf, 0]}, ValueError, "the target of sequence 3 is not a finite number"),
+        ({"targets": [[1, 0], [0, 1], [1, 1], [0, -1e300]]}, ValueError, "the target of sequence 4 is not a finite"),
         ({"sequences": [], "targets": []}, ValueError, "there are no sequences"),
         ({"sequences": ["ACGT", "AC1T", "A", "C"]}, ValueError, "1"),
         ({"targets": [[[1]], [[0]], [[1]], [[0]]]}, ValueError, r"targets of shape \(4, 1, 1\)"),
@@ -272,6 +277,16 @@ def test_what_cannot_be_fitted(changes: dict[str, Any], error: type[Exception], 
     call |= {"targets": [1, 0, 1, 0], "valid_fraction": 0} | TINY | changes
     with pytest.raises(error, match=said):
         seqcnn.fit(call.pop("sequences"), call.pop("targets"), **call)
+
+
+def test_sequences_and_targets_of_a_table() -> None:
+    sequences, targets = strings(20)
+    table = pd.DataFrame({"sequence": sequences, "bound": targets, "other": targets}, index=range(100, 140))
+    plain = seqcnn.fit(sequences, targets, **TINY)
+    model = seqcnn.fit(table["sequence"], table["bound"], **TINY)
+    np.testing.assert_array_equal(model.predict(table["sequence"].astype("string")), plain.predict(sequences))
+    names = np.array(["a", "b"])
+    assert seqcnn.fit(sequences, table[["bound", "other"]], **TINY, target_names=names).target_names == ("a", "b")
 
 
 def test_one_hot() -> None:

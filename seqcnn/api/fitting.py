@@ -74,11 +74,15 @@ def fit(
     if chosen.task == "multiclass":
         values, target_names = _class_numbers(targets, target_names)
     else:
-        values = np.asarray(targets, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            values = np.asarray(targets, dtype=np.float32)
         values = values[:, None] if values.ndim == 1 else values
+        if np.isinf(values).any():
+            raise ValueError(f"the target of sequence {np.isinf(values).any(1).argmax() + 1} is not a finite number")
     if values.ndim != 2 or len(values) != len(codes):
         raise ValueError(f"{len(codes)} sequences, but targets of shape {np.shape(targets)}")
-    called = list(target_names or [f"target_{i + 1}" for i in range(values.shape[1])])
+    default = [f"target_{i + 1}" for i in range(values.shape[1])]
+    called = default if target_names is None or not len(target_names) else list(target_names)
     if chosen.task != "multiclass" and len(called) != values.shape[1]:
         raise ValueError(f"{values.shape[1]} targets, but {len(called)} names for them")
     examples = as_examples(codes, values, _weights(weights, len(codes)))
@@ -99,12 +103,14 @@ def fit(
 
 def _class_numbers(targets: ArrayLike, names: Sequence[str] | None) -> tuple[NDArray[np.float32], list[str]]:
     """Return the numbers of classes, shape (n, 1), and the names of all classes."""
+    import pandas as pd
+
     given = np.asarray(targets)
     if given.ndim != 1:
         raise ValueError(f"classes are one a sequence, but targets have shape {given.shape}")
     classes = ClassNames(names or ())
     if given.dtype.kind in "OUS":
-        numbers = np.array([classes.number("" if name is None else str(name)) for name in given.tolist()])
+        numbers = np.array([classes.number("" if pd.isna(name) else str(name)) for name in given.tolist()])
         numbers = numbers.astype(np.float32)
     else:
         numbers = classes.adopt(given.astype(np.float32), names or ())

@@ -14,10 +14,16 @@ from seqcnn.sequence.ragged import Ragged, encode_all, from_text
 
 
 def encode(sequences: Sequence[str]) -> Ragged:
-    """Encode sequences; one string would be read as sequences of one letter each."""
+    """Encode sequences; one string would be read as sequences of one letter each, a table as its columns' names."""
     if isinstance(sequences, str):
         raise TypeError("sequences is one string; give a list of strings")
-    return encode_all(sequences)
+    if hasattr(sequences, "columns"):
+        raise TypeError("sequences is a table; give its column of sequences")
+    rows = list(sequences)
+    wrong = next((i for i, row in enumerate(rows) if not isinstance(row, str | bytes)), None)
+    if wrong is not None:
+        raise TypeError(f"sequence {wrong + 1} is {rows[wrong]!r}, not a string")
+    return encode_all(rows)
 
 
 def as_examples(

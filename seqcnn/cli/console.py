@@ -35,7 +35,7 @@ class Reporter:
 
     def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet, self.verbose = quiet, verbose
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self.on_terminal = sys.stderr.isatty() and not quiet
         self._said = 0
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from seqcnn.formats.output import atomic_path
 
 
 @contextmanager
 def opened(output: str) -> Iterator[BinaryIO]:
-    """Open a file that is written under its name when it is whole, or standard output (-)."""
+    """Open a file that is written under its name when it is whole, compressed if it ends in .gz, or stdout (-)."""
     if output == "-":
         yield sys.stdout.buffer
         sys.stdout.flush()
-    else:
-        with atomic_path(output) as path, open(path, "wb") as file:
+        return
+    with atomic_path(output) as path, open(path, "wb") as file:
+        if output.endswith(".gz"):
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+                yield cast(BinaryIO, packed)
+        else:
             yield file
 
 

@@ -30,6 +30,8 @@ def check_output(path: str | PathLike[str], *, force: bool, directory: bool = Fa
     ------
     OutputError
     """
+    if str(path) == "-":
+        raise OutputError("this output cannot go to a stream (-); name a file, or a folder where one is made")
     path = Path(path)
     if _is_stream(path) and not directory:
         return path

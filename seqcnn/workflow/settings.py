@@ -108,7 +108,7 @@ def read(config: str | PathLike[str] = CONFIG, samples: str | PathLike[str] | No
         if text is not None and not isinstance(text, str):
             raise wrong(f"options: {command}: {text!r} is not text", "options", command, hint="put it in quotes")
         theirs = [row for row in of_all if command not in METHODS or _method(row) == command]
-        given.append(GivenOptions(COMMANDS[command], text or "", path, lines["options", command], theirs))
+        given.append(GivenOptions(COMMANDS[command], text or "", path, lines.get(("options", command), 1), theirs))
     return Settings(of_all, genomes, variants, [*given, *_options_of(rows, table)])
 
 

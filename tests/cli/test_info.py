@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Inputs, Runs, Shell
 
 
@@ -61,6 +63,11 @@ def test_models(shell: Shell, runs: Runs) -> None:
     regression = json.loads(shell("info", runs.regression, "--json").out)
     assert (regression["task"], regression["targets"]) == ("regression", "a, b")
     assert "valid pearson (a)" in regression
+
+
+def test_json_has_no_nan(shell: Shell, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqcnn.cli.commands.info._model", lambda _: {"a": float("nan"), "b": 0.5})
+    assert json.loads(shell("info", runs.dna, "--json").out, parse_constant=pytest.fail) == {"a": None, "b": 0.5}
 
 
 def test_what_is_neither(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:

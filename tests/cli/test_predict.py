@@ -145,6 +145,11 @@ def test_output_and_messages(inputs: Inputs, runs: Runs, shell: Shell, tmp_path:
     assert path.read_text() == once.out
     assert shell("predict", runs.dna, inputs.negatives, "-o", path, "--force", "--quiet").err == ""
     assert path.read_text() != once.out
+    packed = path.with_suffix(".tsv.gz")
+    assert shell("predict", runs.dna, inputs.positives, "-o", packed).code == 0
+    assert gzip.decompress(packed.read_bytes()).decode() == once.out
+    emoji = tmp_path / "d:a:x" / "s:x:.tsv"
+    assert f"wrote {emoji}: 40" in shell("predict", runs.dna, inputs.positives, "-o", emoji).err
     verbose = shell("predict", runs.dna, inputs.positives, "--verbose", "--device", "cpu", "--threads", 1)
     assert verbose.out == once.out
     assert "device cpu (1 thread)" in verbose.err

@@ -275,6 +275,13 @@ def test_without_validation_the_last_epoch_counts(train: Train, inputs: Inputs) 
     assert [row["validation_loss"] for row in run.history] == ["nan", "nan"]
 
 
+def test_patience_needs_validation(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
+    given = ["--valid-fraction", 0, "--patience", 2, *SMALL, "-o", tmp_path / "run"]
+    done = shell("train", inputs.table, *given)
+    assert done.code == 2
+    assert "--patience goes by the validation part, and there is none" in done.err
+
+
 def test_regression(train: Train, inputs: Inputs) -> None:
     run = train(inputs.intensities, "--target-column", "a,b")
     assert set(run.metrics["valid"]) == {"a", "b"}

@@ -83,6 +83,7 @@ def test_errors_of_folds(shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
         (["--folds", 90], 1, "90 folds cannot be made of 80 groups of related examples; lower --folds"),
         (["--folds", 2, "--folds-by", "chromosome"], 2, "folds by chromosome need regions"),
         (["--folds-by", "letter"], 2, "--folds-by"),
+        (["--folds", 2, "--valid-chroms", "chr1"], 2, "--folds holds out each fold in turn, not --valid-chroms"),
     ):
         done = shell("train", inputs.table, *SMALL, *words, "-o", tmp_path / "run")
         assert done.code == code

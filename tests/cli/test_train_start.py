@@ -68,6 +68,9 @@ def test_what_does_not_fit(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: P
     out = ["-o", tmp_path / "run"]
     cases = {
         "--head-only needs a model to begin from (--from)": ["--head-only"],
+        "--head-only leaves the detectors as they are, and --motifs sets some": [
+            *("--from", runs.dna, "--head-only", "--motifs", tmp_path / "none.meme")
+        ],
         "--n-filters is 99, but the model to begin from has 4": ["--from", runs.dna, "--n-filters", "99"],
         "the model to begin from is of RNA, but the sequences are DNA": ["--from", runs.rna],
         "no such file or folder": ["--from", tmp_path / "none"],

@@ -31,13 +31,14 @@ def command(file: str, as_json: bool) -> None:
     import json
 
     from seqcnn.cli.console import align
+    from seqcnn.cli.record import plain
     from seqcnn.dataset.store import Dataset
     from seqcnn.errors import InputError
 
     if not Dataset.is_one(file) and _is_neither(file):
         raise InputError("is neither an encoded dataset nor a seqcnn model", file)
     facts = _dataset(file) if Dataset.is_one(file) else _model(file)
-    click.echo(json.dumps(facts, indent=2) if as_json else align(facts.items()))
+    click.echo(json.dumps(plain(facts), indent=2, allow_nan=False) if as_json else align(facts.items()))
 
 
 def _is_neither(path: str) -> bool:

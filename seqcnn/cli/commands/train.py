@@ -95,6 +95,12 @@ def _start(given: dict[str, Any]) -> Start:
 
     if given["head_only"] and given["from_"] is None:
         raise UsageError("--head-only needs a model to begin from (--from)")
+    if given["head_only"] and given["motifs"] is not None:
+        raise UsageError("--head-only leaves the detectors as they are, and --motifs sets some; say one of them")
+    if given["folds"] is not None and given["valid_chroms"]:
+        raise UsageError(
+            "--folds holds out each fold in turn, not --valid-chroms; --test-chroms leaves chromosomes out"
+        )
     model = None if given["from_"] is None else load(given["from_"], structure=True)
     return Start(model, given["head_only"], [] if given["motifs"] is None else read_motifs(given["motifs"]))
 
@@ -107,9 +113,12 @@ def _train(
     from seqcnn.cli.resuming import finish, keep
     from seqcnn.cli.run_folder import write_run
     from seqcnn.cli.watch import Watch
+    from seqcnn.errors import UsageError
     from seqcnn.training.train import train
 
     split, built, chosen = prepared.split, prepared.built, replace(chosen, task=prepared.task)
+    if chosen.patience and not split.counts["valid"]:
+        raise UsageError("--patience goes by the validation part, and there is none; see --valid-fraction")
     with Watch(report, chosen.n_epochs(split.counts["train"]), prepared.metric) as watch:
         keeper = keep(folder, given, report, watch, record, prepared.identity(chosen))
         trained = train(
