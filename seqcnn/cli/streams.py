@@ -12,14 +12,17 @@ from seqcnn.formats.output import atomic_path
 
 
 @contextmanager
-def opened(output: str) -> Iterator[BinaryIO]:
-    """Open a file that is written under its name when it is whole, compressed if it ends in .gz, or stdout (-)."""
+def opened(output: str, *, as_it_is: bool = False) -> Iterator[BinaryIO]:
+    """Open a file that is written under its name when it is whole, or standard output (-).
+
+    It is compressed if its name ends in .gz, unless what is written is to stay as it is.
+    """
     if output == "-":
         yield sys.stdout.buffer
         sys.stdout.flush()
         return
     with atomic_path(output) as path, open(path, "wb") as file:
-        if output.endswith(".gz"):
+        if output.endswith(".gz") and not as_it_is:
             with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
                 yield cast(BinaryIO, packed)
         else:

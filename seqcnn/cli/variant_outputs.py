@@ -175,7 +175,7 @@ class Writer:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._out = stack.enter_context(opened(self._path))
+            self._out = stack.enter_context(opened(self._path, as_it_is=True))
             self._fasta = None if self._sequences is None else stack.enter_context(opened(self._sequences))
             self._write(pack(self._header) if self._renderer.packed else [self._header])
             self._closing = stack.pop_all()
