@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcnn.cli.row_tables import PLACE, place_columns
 from seqcnn.cli.streams import opened, write_text
 from seqcnn.errors import UsageError
 from seqcnn.report.mutation_arrays import open_arrays
+from seqcnn.report.row_tables import PLACE, place_columns
 
 if TYPE_CHECKING:
     from seqcnn.dataset.examples import Examples

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seqcnn.sequence.contexts import has_contexts
 from seqcnn.sequence.ragged import Ragged, concatenate
 from seqcnn.sequence.windows import Windows
+from seqcnn.sequence.windows import concatenate as windows_together
 
 
 class Origin(IntEnum):
@@ -93,14 +94,7 @@ def join(parts: Sequence[Examples]) -> Examples:
         return parts[0]
     windows = None
     if any(p.windows is not None for p in parts):
-        known = [p.windows or _nowhere(len(p)) for p in parts]
-        windows = Windows(
-            np.concatenate([w.chrom for w in known]),
-            np.concatenate([w.start for w in known]),
-            np.concatenate([w.end for w in known]),
-            np.concatenate([np.full(len(w), "+") if w.strand is None else w.strand for w in known]),
-            np.concatenate([w.last() for w in known]),
-        )
+        windows = windows_together([p.windows or _nowhere(len(p)) for p in parts])
     split = None
     if any(p.split is not None for p in parts):
         split = np.concatenate([np.full(len(p), "", dtype=object) if p.split is None else p.split for p in parts])

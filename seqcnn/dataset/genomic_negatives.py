@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seqcnn.dataset.window_search import Negatives, Phase, Proposal, Search
 from seqcnn.formats.genome import Genome
-from seqcnn.sequence.windows import Intervals
+from seqcnn.sequence.windows import Intervals, Windows
 
 __all__ = ["Negatives", "flanking", "gc_matched"]
 
@@ -30,7 +30,7 @@ _FLANK_PHASES: Final = (
 
 def gc_matched(
     genome: Genome,
-    positives: Intervals,
+    positives: Windows,
     avoid: Intervals | None,
     ratio: float,
     rng: np.random.Generator,
@@ -89,7 +89,7 @@ def gc_matched(
 
 def flanking(
     genome: Genome,
-    positives: Intervals,
+    positives: Windows,
     avoid: Intervals | None,
     ratio: float,
     rng: np.random.Generator,

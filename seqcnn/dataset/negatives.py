@@ -22,7 +22,7 @@ from seqcnn.sequence.contexts import bases_of
 from seqcnn.sequence.counter import random_unit
 from seqcnn.sequence.ragged import from_rows, from_text, offsets_of
 from seqcnn.sequence.shuffle import dinucleotide_shuffle
-from seqcnn.sequence.windows import Windows
+from seqcnn.sequence.windows import Windows, concatenate
 
 METHODS: Final = ("dinucleotide", "gc", "flank", "none")
 _ROWS_AT_ONCE: Final = 20_000
@@ -155,21 +155,19 @@ def _windows(
             f"--negatives {method} needs regions (BED, narrowPeak) and --genome; for sequences use dinucleotide"
         )
     with Genome(reading.genome) as genome:
-        inner = _inside(_joined(known), genome)
+        inner = _inside(concatenate(known), genome)
         rng = np.random.default_rng([options.seed, 2])
         find = gc_matched if method == "gc" else flanking
-        found = find(genome, inner, _joined(peaks) if peaks else None, options.ratio, rng)
+        found = find(genome, inner, concatenate(peaks) if peaks else None, options.ratio, rng)
         tally.note(f"--negatives {method}: {found.describe()}")
         for name, count in found.counts.items():
             tally.counts[f"negatives ({method}): {name}"] += count
         if not len(found):
             raise InputError(f"no negatives found by --negatives {method}: {found.describe()}", reading.genome)
         weights = _weights(weighted, known)
-        # On the strand of its positive: what reads one strand would tell sense from antisense otherwise.
-        strand = np.where(np.concatenate([part.strand for part in known]) == "-", "-", "+")[found.positive]
         for start in range(0, len(found), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            windows = Windows(found.chrom[rows], found.start[rows], found.end[rows], strand[rows])
+            windows = Windows(found.chrom[rows], found.start[rows], found.end[rows], found.strand[rows])
             sequences, _ = cut_out(genome, windows)
             places = zip(windows.chrom.tolist(), windows.start.tolist(), windows.end.tolist(), strict=True)
             names = from_text(f"{chrom}:{a}-{b}" for chrom, a, b in places)
@@ -186,10 +184,6 @@ def _weights(parts: Sequence[NDArray[np.float32] | None], of: Sequence[Windows])
     return np.concatenate([np.ones(len(w), dtype=np.float32) if part is None else part for part, w in pairs])
 
 
-def _joined(parts: Sequence[Windows]) -> Windows:
-    return Windows(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("chrom", "start", "end")))
-
-
 def _inside(windows: Windows, genome: Genome) -> Windows:
     """Push windows that reach beyond a chromosome's end back inside, so that they keep their length if they can."""
     unknown = [name for name in dict.fromkeys(windows.chrom.tolist()) if name not in genome.chroms]
@@ -198,7 +192,7 @@ def _inside(windows: Windows, genome: Genome) -> Windows:
     size = np.array([genome.chroms[name] for name in windows.chrom.tolist()], dtype=np.int64)
     length = np.minimum(windows.end - windows.start, size)
     start = np.clip(windows.start, 0, size - length)
-    return Windows(windows.chrom, start, start + length)
+    return replace(windows, start=start, end=start + length)
 
 
 def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally) -> Iterator[Examples]:
@@ -216,7 +210,7 @@ def _from_file(positives: Reread, path: str, reading: ReadOptions, tally: Tally)
         weight += len(chunk) if chunk.weights is None else float(chunk.weights.sum(dtype=np.float64))
         if chunk.windows is not None:
             parts.append(chunk.windows)
-    covered = _Covered(_joined(parts)) if parts else None
+    covered = _Covered(concatenate(parts)) if parts else None
     source = Source(path, ReadOptions(**{name: getattr(reading, name) for name in _OF_A_FILE_TOO}), tally)
     if (source.alphabet or "dna") != (reading.alphabet or "dna"):
         raise InputError(f"holds {source.alphabet}, but the positives are {reading.alphabet or 'dna'}", source.path)

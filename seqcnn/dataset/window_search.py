@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqcnn.dataset.overlaps import Cover, Line
 from seqcnn.formats.genome import Genome
 from seqcnn.sequence.alphabet import N_CODE
-from seqcnn.sequence.windows import Intervals
+from seqcnn.sequence.windows import Intervals, Windows
 
 _BASES_AT_ONCE: Final = 1 << 23
 _FEWEST_TRIES, _MOST_TRIES, _TRIES_AT_ONCE = 4, 64, 160_000
@@ -25,7 +25,7 @@ class Negatives:
     Parameters
     ----------
     chrom, start, end, strand
-        As in :class:`seqcnn.sequence.windows.Windows`; all on "+".
+        As in :class:`seqcnn.sequence.windows.Windows`; on the strand of their positives, else on "+".
     positive : ndarray of int64, shape (n,)
         Row of the positive that each stands for.
     counts : dict of str to int
@@ -80,7 +80,7 @@ class Search:
     def __init__(
         self,
         genome: Genome,
-        positives: Intervals,
+        positives: Windows,
         avoid: Intervals | None,
         ratio: float,
         rng: np.random.Generator,
@@ -96,6 +96,8 @@ class Search:
         self.positive = np.repeat(np.arange(n), each)
         self.row = self.positive_rows[self.positive]
         self.length = (positives.end - positives.start)[self.positive]
+        # What reads one strand would tell sense from antisense if these were all on one.
+        self.strand = np.where(positives.strand == "-", "-", "+") if positives.strand is not None else np.full(n, "+")
         self.found_row = np.full(len(self.positive), -1, dtype=np.int64)
         self.found_start = np.zeros(len(self.positive), dtype=np.int64)
         self.forbidden = Cover(*self.line.place(positives))
@@ -124,7 +126,7 @@ class Search:
         counts |= self.compromises | {f"removed: {reason}": count for reason, count in self.removed.items()}
         start = self.found_start[found]
         chrom = self.line.names[self.found_row[found]]
-        strand = np.full(len(found), "+", dtype="U1")
+        strand = self.strand[self.positive[found]]
         return Negatives(chrom, start, start + self.length[found], strand, self.positive[found], counts)
 
     def _open_slots(self) -> Iterator[NDArray[np.int64]]:

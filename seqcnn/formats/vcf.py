@@ -12,7 +12,6 @@ from os import PathLike, fspath
 from typing import Final, NamedTuple, Self
 
 from seqcnn.errors import InputError
-from seqcnn.formats.bgzf import check_whole
 from seqcnn.formats.stream import open_input, shown_path
 
 COLUMNS: Final = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
@@ -68,7 +67,6 @@ class Vcf:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path, self.shown = fspath(path), shown_path(path)
-        check_whole(self.path)
         self._stream = open_input(self.path)
         self._rest: Iterator[bytes]
         try:

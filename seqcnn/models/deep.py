@@ -33,6 +33,9 @@ from seqcnn.models.settings import Deep
 from seqcnn.models.signal import Signal, Window, both_ways
 from seqcnn.sequence.ragged import Ragged
 
+LETTERS_AT_ONCE: Final = 1 << 15
+"""Letters whose signals are held at a time."""
+
 Inputs = tuple[Tensor, Tensor | None]
 """Codes, shape (n, longest), and lengths, shape (n,); None if all are equal."""
 
@@ -90,10 +93,6 @@ class Dense(nn.Module):
             members, n, outputs = x.shape
             x = self.norm(x.transpose(0, 1).reshape(n, -1, 1)).view(n, members, outputs).transpose(0, 1)
         return functional.relu(x)
-
-
-LETTERS_AT_ONCE: Final = 1 << 15
-"""Letters whose signals are held at a time."""
 
 
 class Model(network.Network):

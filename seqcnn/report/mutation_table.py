@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqcnn.dataset.examples import Examples
 from seqcnn.interpret.mutate import Changes
+from seqcnn.report.row_tables import PLACE, place_columns
 from seqcnn.sequence.alphabet import LETTERS, N_CODE
 from seqcnn.sequence.ragged import Ragged, offsets_of
 
@@ -114,13 +115,13 @@ class MutationTable:
 
     def sequence_header(self, *, estimated: bool) -> str:
         """Return the header line of the table of sequences; estimates have columns of how complete they are."""
-        place = ["chrom", "start", "end", "strand"] if self.placed else []
+        place = PLACE if self.placed else ()
         names = ["score", "largest_loss", "loss_by", "largest_gain", "gain_by"] + ["gap", "from_baseline"] * estimated
         return "\t".join(["name", *place, "length", *(p + name for p in self.prefixes for name in names)]) + "\n"
 
     def sequences(self, chunk: Examples, changes: Changes) -> str:
         """Return a line for each sequence: its score, and the substitutions that lower and raise it most."""
-        columns = self._sequence_places(chunk)
+        columns = [chunk.names.decode(), *(place_columns(chunk) if self.placed else [])]
         columns.append([str(length) for length in chunk.sequences.lengths.tolist()])
         for target in range(len(self.prefixes)):
             columns.append([f"{value:.6g}" for value in changes.reference[:, target].tolist()])
@@ -134,19 +135,6 @@ class MutationTable:
                 if column is not None:
                     columns.append([f"{value:.6g}" for value in column[:, target].tolist()])
         return "".join("\t".join(line) + "\n" for line in zip(*columns, strict=True))
-
-    def _sequence_places(self, chunk: Examples) -> list[Column]:
-        columns = [chunk.names.decode()]
-        windows = chunk.windows
-        if self.placed and windows is None:
-            columns += [[cell] * len(chunk) for cell in (".", "-1", "-1", ".")]
-        elif self.placed and windows is not None:
-            known = windows.chrom != ""
-            strand = windows.strand if windows.strand is not None else np.full(len(windows), "+")
-            start, end = np.maximum(windows.start, 0), np.minimum(windows.end, windows.last())
-            cells = windows.chrom, np.where(known, start, -1), np.where(known, end, -1), strand
-            columns += [[str(cell) or "." for cell in column.tolist()] for column in cells]
-        return columns
 
     @staticmethod
     def _each(chunk: Examples, changes: Changes, target: int) -> Iterator[tuple[int, Floats]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -57,6 +58,17 @@ class Windows:
     def last(self) -> NDArray[np.int64]:
         """Return where the chromosomes end, as far as is known; else a number that is larger than any."""
         return np.full(len(self), NO_END) if self.chrom_size is None else self.chrom_size
+
+
+def concatenate(parts: Sequence[Windows]) -> Windows:
+    """Put windows one after another."""
+    return Windows(
+        np.concatenate([part.chrom for part in parts]),
+        np.concatenate([part.start for part in parts]),
+        np.concatenate([part.end for part in parts]),
+        np.concatenate([np.full(len(part), "+") if part.strand is None else part.strand for part in parts]),
+        np.concatenate([part.last() for part in parts]),
+    )
 
 
 def centred_windows(

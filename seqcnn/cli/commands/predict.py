@@ -140,8 +140,8 @@ def _lines(
     """Return the lines of a chunk, tab-separated."""
     import numpy as np
 
-    from seqcnn.cli.row_tables import PLACE, place_columns
     from seqcnn.models.tasks import RESPONSES, respond
+    from seqcnn.report.row_tables import PLACE, place_columns
 
     names = ["name"]
     columns: list[list[str]] = [chunk.names.decode()]

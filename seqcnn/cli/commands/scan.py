@@ -112,9 +112,9 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     with Genome(genome_path, soft_mask=given["soft_mask"]) as genome:
         for note in genome.notes:
             report.say(note)
-        sizes = _choose(genome, given["chroms"])
+        sizes = _choose(genome, given["chroms"], scanner.shortest)
         ranges = find_ranges(sizes, scanner.shortest, given["step"], given["shard"])
-        _announce(report, scanner, genome, sizes, devices.describe(device))
+        _announce(report, scanner, sizes, devices.describe(device))
         if kind == "bed" and isinstance(scanner, Scanner):
             least = _least(report, scanner, genome, sizes, ranges, threshold, given)
             most = int(threshold.value) if threshold.kind == "top" else None
@@ -165,28 +165,24 @@ def _threshold(kind: str, given: Mapping[str, Any]) -> Threshold:
     return threshold
 
 
-def _choose(genome: Genome, chroms: Sequence[str] | None) -> dict[str, int]:
-    """Return the lengths of the chromosomes that are wanted, in the order of the genome."""
+def _choose(genome: Genome, chroms: Sequence[str] | None, shortest: int) -> dict[str, int]:
+    """Return the lengths of the chromosomes that are wanted, in the order of the genome; a window fits into one."""
     from seqcnn.dataset.chromosomes import reconcile
     from seqcnn.errors import InputError
 
-    if chroms is None:
-        return dict(genome.chroms)
-    names, _ = reconcile(chroms, genome.chroms)
-    missing = [chrom for chrom in chroms if chrom not in names]
+    names = {name: name for name in genome.chroms} if chroms is None else reconcile(chroms, genome.chroms)[0]
+    missing = [chrom for chrom in chroms or () if chrom not in names]
     if missing:
         some = ", ".join(list(genome.chroms)[:5])
         raise InputError(f"has no chromosome {missing[0]}", genome.path, hint=f"it has {some} and so on; see --chroms")
     wanted = set(names.values())
-    return {chrom: size for chrom, size in genome.chroms.items() if chrom in wanted}
+    sizes = {chrom: size for chrom, size in genome.chroms.items() if chrom in wanted}
+    if max(sizes.values()) < shortest:
+        raise InputError(f"no sequence has {shortest} bp, the length of a window", genome.path)
+    return sizes
 
 
-def _announce(
-    report: Reporter, scanner: Scanner | BaseScanner, genome: Genome, sizes: Mapping[str, int], device: str
-) -> None:
-    """Say what is done; raise InputError where there is nothing to be done."""
-    from seqcnn.errors import InputError
-
+def _announce(report: Reporter, scanner: Scanner | BaseScanner, sizes: Mapping[str, int], device: str) -> None:
     lengths = sorted({track.length for track in scanner.tracks})
     shown = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
     n = len(scanner.tracks)
@@ -194,8 +190,6 @@ def _announce(
     windows = "every base" if scanner.longest == 1 else f"windows of {shown} bp, every {scanner.step} bp"
     report.say(f"{what}: {windows} of {sum(sizes.values()):,}")
     short = sum(size < scanner.shortest for size in sizes.values())
-    if short == len(sizes):
-        raise InputError(f"no sequence has {scanner.shortest} bp, the length of a window", genome.path)
     if short:
         report.say(f"{short:,} sequences are shorter than a window: no scores")
     report.detail(f"device {device}")

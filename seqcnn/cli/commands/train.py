@@ -63,8 +63,13 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     from seqcnn.cli.prepared import prepare, set_machine
     from seqcnn.cli.record import Record
     from seqcnn.cli.resuming import open_run
+    from seqcnn.errors import UsageError
 
     report = options_given.reporter(given)
+    if given["folds"] is not None and given["valid_chroms"]:
+        raise UsageError(
+            "--folds holds out each fold in turn, not --valid-chroms; --test-chroms leaves chromosomes out"
+        )
     start = _start(given)
     architecture = given["architecture"] or (start.model and start.model.architecture)
     chosen = training_options.resolve({**given, "architecture": architecture})
@@ -97,10 +102,6 @@ def _start(given: dict[str, Any]) -> Start:
         raise UsageError("--head-only needs a model to begin from (--from)")
     if given["head_only"] and given["motifs"] is not None:
         raise UsageError("--head-only leaves the detectors as they are, and --motifs sets some; say one of them")
-    if given["folds"] is not None and given["valid_chroms"]:
-        raise UsageError(
-            "--folds holds out each fold in turn, not --valid-chroms; --test-chroms leaves chromosomes out"
-        )
     model = None if given["from_"] is None else load(given["from_"], structure=True)
     return Start(model, given["head_only"], [] if given["motifs"] is None else read_motifs(given["motifs"]))
 
