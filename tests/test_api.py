@@ -263,6 +263,8 @@ def test_presets_and_options() -> None:
         ({"task": "multiclass", "targets": [1, 0.5, 0, 1]}, ValueError, "0.5 is not the number of a class"),
         ({"task": "multiclass", "targets": list("abab"), "target_names": ["a"]}, ValueError, "class 'b' is not"),
         ({"task": "poisson", "targets": [1, 2, -3, 1]}, InputError, "a target is -3, but counts are 0 or more"),
+        ({"sequences": ["ACGU" * 5] * 4}, ValueError, "sequence 1 holds U: say alphabet='rna', or alphabet='dna'"),
+        ({"targets": np.zeros((4, 2)), "target_names": ["a", "a"]}, ValueError, "two targets are named 'a'"),
         ({"alphabet": "protein"}, ValueError, "unknown alphabet 'protein'; there are: dna, rna"),
         ({"preset": "best"}, ValueError, "unknown preset 'best'; there are: default, deepbind"),
         ({"filters": 3}, TypeError, "unknown option 'filters'; there are: activation, architecture, balance"),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seqcnn.api.predictor import Predictor
-from seqcnn.api.strings import as_examples, encode
+from seqcnn.api.strings import as_examples, encode, refuse_u
 from seqcnn.dataset.class_names import ClassNames, renumber
 from seqcnn.dataset.split import SplitOptions, assign
 from seqcnn.models import catalogue
@@ -25,7 +25,7 @@ def fit(
     sequences: Sequence[str],
     targets: ArrayLike,
     *,
-    alphabet: str = "dna",
+    alphabet: str | None = None,
     preset: str = "default",
     valid_fraction: float = 0.1,
     test_fraction: float = 0.0,
@@ -42,8 +42,8 @@ def fit(
     targets : array, shape (n,) or (n, n_targets)
         0 and 1, or numbers; NaN where missing. With ``task="poisson"`` counts; with ``task="multiclass"``, shape (n,),
         the names of classes, or whole numbers.
-    alphabet : {"dna", "rna"}
-        DNA is read on both strands.
+    alphabet : {"dna", "rna"}, optional
+        DNA, the usual, is read on both strands; with U in the sequences it must be said which they are.
     preset : str
         A name in :data:`seqcnn.training.presets.PRESETS`.
     valid_fraction, test_fraction : float
@@ -68,9 +68,12 @@ def fit(
         If the options are unknown, or the data cannot be trained on.
     """
     chosen = _options(preset, options)
-    if alphabet not in LETTERS:
+    if alphabet not in (None, *LETTERS):
         raise ValueError(f"unknown alphabet {alphabet!r}; there are: {', '.join(LETTERS)}")
     codes = encode(sequences)
+    if alphabet is None:
+        refuse_u(sequences)
+        alphabet = "dna"
     if chosen.task == "multiclass":
         values, target_names = _class_numbers(targets, target_names)
     else:
@@ -83,6 +86,8 @@ def fit(
         raise ValueError(f"{len(codes)} sequences, but targets of shape {np.shape(targets)}")
     default = [f"target_{i + 1}" for i in range(values.shape[1])]
     called = default if target_names is None or not len(target_names) else list(target_names)
+    if len(set(called)) < len(called):
+        raise ValueError(f"two targets are named {max(called, key=called.count)!r}")
     if chosen.task != "multiclass" and len(called) != values.shape[1]:
         raise ValueError(f"{values.shape[1]} targets, but {len(called)} names for them")
     examples = as_examples(codes, values, _weights(weights, len(codes)))

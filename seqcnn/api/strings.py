@@ -26,6 +26,14 @@ def encode(sequences: Sequence[str]) -> Ragged:
     return encode_all(rows)
 
 
+def refuse_u(sequences: Sequence[str | bytes]) -> None:
+    """Raise ValueError for U where nobody said whether sequences are RNA, or DNA with U for T."""
+    for i, row in enumerate(sequences):
+        text = row.decode("ascii", "replace") if isinstance(row, bytes) else row
+        if "U" in text or "u" in text:
+            raise ValueError(f"sequence {i + 1} holds U: say alphabet='rna', or alphabet='dna' to read U as T")
+
+
 def as_examples(
     codes: Ragged, targets: NDArray[np.float32] | None = None, weights: NDArray[np.float32] | None = None
 ) -> Examples:

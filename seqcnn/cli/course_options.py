@@ -28,7 +28,7 @@ def course(*, patience: bool = True, searched: frozenset[str] = frozenset()) -> 
             "--steps",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Steps of training, in place of epochs.",
+            help="Steps of training, in place of epochs; rounded up to whole epochs.",
             show_default="as --epochs say",
         ),
         options.option(

@@ -157,7 +157,8 @@ def input_paths(data: tuple[str, ...], given: Mapping[str, Any]) -> list[str | N
     method = given.get("negatives")
     from_file = method if method is not None and method not in METHODS else None
     bias = [path for path in given.get("bias") or () if path != COLUMNS]
-    return [*data, *bias, given.get("genome"), from_file, given.get("split_file"), given.get("motifs")]
+    others = [given.get(name) for name in ("genome", "split_file", "from_", "motifs")]
+    return [*data, *bias, from_file, *others]
 
 
 def set_rule(model: Model, rule: str | None) -> None:

@@ -158,7 +158,7 @@ def prepare(
         return _prepare_streamed(path, reading, splitting, options, device, report, start)
     with options_given.folding_shown(reading, tally, report):
         examples, built = load(data, reading, options_given.negatives(given), tally)
-    start.check_alphabet(built.alphabet)
+    _check_start(built, options, start, tally)
     _check_structure(built, options, start, tally)
     both = options.reads_both_strands(built.alphabet)
     task = options.task or built.task
@@ -186,7 +186,7 @@ def _prepare_streamed(
     """Do what :func:`prepare` does for a dataset that is read in blocks."""
     tally = Tally()
     streamed, built = read_streamed(path, reading, splitting, options, report, tally)
-    start.check_alphabet(built.alphabet)
+    _check_start(built, options, start, tally)
     _check_structure(built, options, start, tally)
     known = streamed.everything.sketch()
     assert known.targets is not None
@@ -202,6 +202,13 @@ def _prepare_streamed(
     split = Split(np.zeros(0, dtype=object), streamed.counts, streamed.notes)
     both = options.reads_both_strands(built.alphabet)
     return Prepared(known, built, split, task, both, device, tally, start, streamed, on_bases)
+
+
+def _check_start(built: Built, options: TrainOptions, start: Start, tally: Tally) -> None:
+    """Refuse first weights of the other alphabet; say what they leave out."""
+    start.check_alphabet(built.alphabet)
+    for note in start.notes(options):
+        tally.note(note)
 
 
 def _check_structure(built: Built, options: TrainOptions, start: Start, tally: Tally) -> None:

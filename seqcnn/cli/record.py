@@ -78,7 +78,11 @@ class Record:
 
 
 def sha256(path: str | PathLike[str]) -> str | None:
-    """Return the sha256 of a file; None for what cannot be read again, such as a pipe."""
+    """Return the sha256 of a file, or of a run folder's model; None for what cannot be read again, such as a pipe."""
+    if Path(path).is_dir():
+        from seqcnn.models.modelfile import FILE_NAME
+
+        path = Path(path) / FILE_NAME
     if not Path(path).is_file():
         return None
     with open(path, "rb") as file:

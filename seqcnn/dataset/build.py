@@ -301,7 +301,14 @@ class _Classes:
 
 
 def _method(options: NegativeOptions, sources: Sequence[Source], classes: _Classes, tally: Tally) -> str:
-    """Decide which negatives to make."""
+    """Decide which negatives to make, if any."""
+    method = _wanted(options, sources, classes, tally)
+    if method == "none" and options.ratio != 1:
+        raise UsageError(f"--negatives-ratio is for negatives that are made; {sources[0].path} is taken as it is")
+    return method
+
+
+def _wanted(options: NegativeOptions, sources: Sequence[Source], classes: _Classes, tally: Tally) -> str:
     task = _task(sources, sources[0].options)
     if task == "multiclass" and options.method not in (None, "none"):
         raise UsageError(f"--negatives {options.method} makes a 0/1 target, but {sources[0].path} has classes")

@@ -210,6 +210,8 @@ class Source:
             if options.bound is not None and self.label is not None:
                 known = self._read_bound(stream, options.genome, options.bound)
             return self._regions(stream, options.genome, known)
+        if options.length is not None:
+            self.tally.note(f"{self.path}: sequences are read whole; --length cuts windows from a genome")
         if self.kind == "table":
             wanted = options.target_columns if self.label is not None else ()
             table = read_table(

@@ -37,11 +37,10 @@ def find(name: str = "auto") -> torch.device:
     UsageError
         If it is no device's name.
     """
+    check_name(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, number = name.partition(":")
-    if not re.fullmatch("cpu|mps|cuda(:[0-9]+)?", name):
-        raise UsageError(f"--device {name}: say auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda" and not torch.cuda.is_available():
         raise DeviceError(f"--device {name}: no CUDA device can be used here; --device auto takes what there is")
     if number and int(number) >= torch.cuda.device_count():
@@ -54,6 +53,17 @@ def find(name: str = "auto") -> torch.device:
         # Else convolutions round filters to 10 bits, and scores differ from the CPU's in the third digit.
         torch.backends.cudnn.allow_tf32 = False
     return torch.device(kind, int(number)) if number else torch.device(kind)
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no device's name, on any machine.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not re.fullmatch("auto|cpu|mps|cuda(:[0-9]+)?", name):
+        raise UsageError(f"--device {name}: say auto, cpu, cuda, cuda:N or mps")
 
 
 def _own_number(name: str, number: str) -> str:

@@ -87,6 +87,15 @@ class Start:
             return self
         return replace(self, other_classes=tuple(names) != self.model.target_names)
 
+    def notes(self, options: TrainOptions) -> list[str]:
+        """Say which motifs are wider than the filters that begin as them."""
+        size = options.get("kernel_size")
+        wide = [motif.name for motif in self.motifs if size is not None and motif.width > size]
+        if not wide:
+            return []
+        named = f"{len(wide):,} motifs, such as {wide[0]}, are" if len(wide) > 1 else f"the motif {wide[0]} is"
+        return [f"{named} wider than the filters' {size} bp: they begin as its most informative columns"]
+
     def check_structure(self, structured: bool) -> None:
         """Refuse a model that reads structures where there are none, or the other way round.
 

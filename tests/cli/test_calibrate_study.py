@@ -114,6 +114,11 @@ class TestOneWorker:
         check_same(tmp_path / "again", tmp_path / "run")
         assert done.err.count("\nfit ") < 4
 
+    def test_lost_after_is_for_studies(self, shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
+        done = shell("calibrate", inputs.table, *WORDS, *SOON_LOST, "-o", tmp_path / "run")
+        assert done.code == 2
+        assert "--lost-after has no use here: it goes with --study" in done.err
+
     def test_what_is_refused(self, shell: Shell, inputs: Inputs, tmp_path: Path, study: Path) -> None:
         assert self.work(shell, inputs, tmp_path / "run", study).code == 0
         for words, said in (
@@ -173,7 +178,8 @@ class Worker:
         self.process.communicate()
 
 
-LONGER: list[object] = ["--trial-epochs", 20, "--lost-after", 2]
+LONGER: list[object] = ["--trial-epochs", 20]
+SOON_LOST: list[object] = ["--lost-after", 2]
 
 
 @pytest.mark.slow
@@ -181,7 +187,7 @@ LONGER: list[object] = ["--trial-epochs", 20, "--lost-after", 2]
 def test_killing_a_worker_loses_nothing(inputs: Inputs, tmp_path: Path, shell: Shell, quick: Any) -> None:
     """Two begin together; one is killed in the midst of a trial, the other finishes the study."""
     study, run = tmp_path / "study.journal", tmp_path / "run"
-    workers = [Worker(inputs, run, study, *LONGER, "--at-once", 1) for _ in range(2)]
+    workers = [Worker(inputs, run, study, *LONGER, *SOON_LOST, "--at-once", 1) for _ in range(2)]
     workers[0].wait_for_claim(study)
     workers[0].kill()
     said = workers[1].finish()
@@ -202,11 +208,11 @@ def test_workers_come_and_go(inputs: Inputs, tmp_path: Path, shell: Shell, quick
     study, run = tmp_path / "study.journal", tmp_path / "run"
     more = [*LONGER, "--trials", 9, "--epochs", 40]
     for i in range(4):
-        worker = Worker(inputs, run, study, *more, "--at-once", 1 + i % 3)
+        worker = Worker(inputs, run, study, *more, *SOON_LOST, "--at-once", 1 + i % 3)
         worker.wait_for_claim(study)
         time.sleep(0.2 * i)
         worker.kill()
-    workers = [Worker(inputs, run, study, *more, "--at-once", 2) for _ in range(3)]
+    workers = [Worker(inputs, run, study, *more, *SOON_LOST, "--at-once", 2) for _ in range(3)]
     said = [worker.finish() for worker in workers]
     check_each_once(study, 9)
     assert sum("wrote " in each for each in said) == 1
@@ -220,7 +226,7 @@ def test_workers_come_and_go(inputs: Inputs, tmp_path: Path, shell: Shell, quick
 @pytest.mark.timeout(600)
 def test_killed_while_it_trains_the_model(inputs: Inputs, tmp_path: Path) -> None:
     study, run = tmp_path / "study.journal", tmp_path / "run"
-    words = ["--lost-after", 2, "--epochs", 4000, "--trials", 1]
+    words = [*SOON_LOST, "--epochs", 4000, "--trials", 1]
     first = Worker(inputs, run, study, *words)
     while not any(each.notes.get("work") == "model" for each in attempts(study) if study.exists()):
         time.sleep(0.1)

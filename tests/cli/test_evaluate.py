@@ -34,7 +34,8 @@ def test_metrics_are_those_of_the_predictions(inputs: Inputs, runs: Runs, shell:
         assert f"{value['value']:.4f}  ({value['low']:.4f} to {value['high']:.4f})" in done.out
     assert found["command"] == "evaluate"
     assert found["options"]["model"] == str(runs.dna)
-    assert [entry["path"] for entry in found["inputs"]][:1] == [str(inputs.table)]
+    assert [entry["path"] for entry in found["inputs"]] == [str(runs.dna), str(inputs.table)]
+    assert None not in [entry["sha256"] for entry in found["inputs"]]
     assert found["seconds"] > 0
 
 
@@ -72,6 +73,9 @@ def test_chromosomes(inputs: Inputs, runs: Runs, shell: Shell) -> None:
     done = shell("evaluate", runs.regions, *data, "--chroms", "2")
     assert "positives   10" in done.out
     assert "chr2" in done.err
+    done = shell("evaluate", runs.dna, inputs.positives, "--chroms", "chr1")
+    assert done.code == 2
+    assert "--chroms needs regions (BED, narrowPeak) with --genome" in done.err
 
 
 def test_batch_size_threads_and_device_change_nothing(inputs: Inputs, runs: Runs, shell: Shell) -> None:

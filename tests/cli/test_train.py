@@ -196,6 +196,31 @@ def test_steps(train: Train, inputs: Inputs) -> None:
     assert len(train(*words, "--steps", 1).history) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ema-decay", 0.9], "--ema-decay has no use here: it goes with --weight-averaging ema"),
+        (["--weight-averaging", "ema", "--swa-start", 0.5], "--swa-start has no use here"),
+        (["--no-nesterov"], "nesterov has no use here: it goes with --optimiser sgd"),
+        (["--folds-by", "similarity"], "--folds-by has no use here: it goes with --folds"),
+        (["--negatives-ratio", 2], "--negatives-ratio is for negatives that are made"),
+    ],
+)
+def test_options_without_use_are_refused(
+    words: list[object], message: str, inputs: Inputs, shell: Shell, tmp_path: Path
+) -> None:
+    done = shell("train", inputs.table, "-o", tmp_path / "run", *words)
+    assert done.code == 2
+    assert message in done.err
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_options_without_use_in_a_config(train: Train, inputs: Inputs, tmp_path: Path) -> None:
+    """A file of options may be meant for other runs too."""
+    (tmp_path / "options.yaml").write_text("ema-decay: 0.5\n", encoding="utf-8")
+    assert same(train(inputs.table), train(inputs.table, "--config", tmp_path / "options.yaml"))
+
+
 def test_shapes(train: Train, inputs: Inputs) -> None:
     weights = train(inputs.table, "--members", 3, "--n-filters", 5, "--kernel-size", 7, "--hidden", 6).weights
     assert weights["filters"].shape == (3, 5, 4, 7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,37 @@ def test_from_motifs(inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
     assert str(tmp_path / "m.meme") in [each["path"] for each in read_json(tmp_path / "run" / "run.json")["inputs"]]
 
 
+def test_motifs_wider_than_the_filters_are_named(inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
+    wide = [Motif.from_counts(name, np.eye(4)[:, [3, 2, 0, 1] * 6] * 50, pseudocount=1.0) for name in ("w1", "w2")]
+    narrow = Motif.from_counts("n", np.eye(4)[:, [3, 2, 0]] * 50, pseudocount=1.0)
+    for motifs, message in (([*wide, narrow], "2 motifs, such as w1, are wider"), ([narrow], None)):
+        write_motifs(motifs, tmp_path / "m.meme")
+        words = ["-o", tmp_path / "run", "--force", "--motifs", tmp_path / "m.meme", *SMALL, *ONE]
+        done = shell("train", inputs.positives, *words)
+        assert done.code == 0, done.err
+        notes = "\n".join(read_json(tmp_path / "run" / "run.json")["notes"])
+        assert ("wider than the filters'" in notes) is (message is not None)
+        assert message is None or message in done.err
+
+
+def test_resume_sees_another_model_under_the_same_name(
+    inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(runs.dna, first)
+    words = ["train", inputs.positives, "-o", tmp_path / "run", "--from", first, *ONE]
+    assert shell(*words).code == 0
+    inputs_of = read_json(tmp_path / "run" / "run.json")["inputs"]
+    assert [each["path"] for each in inputs_of if each["sha256"] is None] == []
+    assert str(first) in [each["path"] for each in inputs_of]
+    assert "nothing left to do" in shell(*words, "--resume").err
+    again = shell("train", inputs.positives, "-o", first, "--force", "--from", runs.dna, *ONE)
+    assert again.code == 0, again.err
+    done = shell(*words, "--resume")
+    assert done.code == 2
+    assert "holds another run, finished (other input files" in done.err
+
+
 def test_what_does_not_fit(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: Path) -> None:
     out = ["-o", tmp_path / "run"]
     cases = {
@@ -74,6 +106,9 @@ def test_what_does_not_fit(inputs: Inputs, runs: Runs, shell: Shell, tmp_path: P
         "--n-filters is 99, but the model to begin from has 4": ["--from", runs.dna, "--n-filters", "99"],
         "the model to begin from is of RNA, but the sequences are DNA": ["--from", runs.rna],
         "no such file or folder": ["--from", tmp_path / "none"],
+        "--filter-scale has no use here: the filters begin as those of --from": [
+            *("--from", runs.dna, "--filter-scale", "0.1")
+        ],
     }
     for message, options in cases.items():
         done = shell("train", inputs.positives, *out, *options, *ONE)

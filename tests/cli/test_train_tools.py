@@ -70,7 +70,7 @@ def test_each_matters_and_is_recorded(name: str, plain: Path, shell: Shell, inpu
 
 def test_saying_the_defaults_changes_nothing(plain: Path, shell: Shell, inputs: Inputs, tmp_path: Path) -> None:
     words = ["--shift", 0, "--no-reverse-complement", "--mutate-rate", 0, "--erase", 0, "--mixup", 0]
-    words += ["--loss", "cross-entropy", "--weight-averaging", "none", "--ema-decay", 0.5, "--swa-start", 0.1]
+    words += ["--loss", "cross-entropy", "--weight-averaging", "none", "--ema-decay", 0.99, "--swa-start", 0.75]
     assert train(shell, inputs, tmp_path / "run", *words).code == 0
     assert weights(tmp_path / "run") == weights(plain)
 

@@ -55,6 +55,8 @@ def test_check(shell: Shell, in_project: Path) -> None:
         (SAMPLES, "([01])'", "([01])", 3, "no closing quotation"),
         (SAMPLES, "--n-filters 16", "--force", 3, "options of train: --force cannot be said; it says so itself"),
         (SAMPLES, "--n-filters 16", "--n-filters 0", 3, "'--n-filters': 0 is not in the range x>=1"),
+        (SAMPLES, "--n-filters 16", "--architecture alexnet", 3, "of train: unknown architecture 'alexnet'"),
+        (SAMPLES, "--n-filters 16", "--device gpu", 3, "options of train: --device gpu: say auto, cpu, cuda"),
         (CONFIG, "--deletions", "--delete", None, "options of mutate: No such option '--delete'"),
         (CONFIG, "--step 5", "--shard 1/2", None, "--shard cannot be said; --set-scatter of snakemake changes it"),
         (CONFIG, "--step 5", "--threads 2", None, "--threads cannot be said; set-threads in a profile changes it"),

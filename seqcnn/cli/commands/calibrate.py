@@ -159,10 +159,13 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
 
 def _check(given: Mapping[str, Any]) -> None:
     """Refuse options that contradict each other."""
+    from seqcnn.cli.idle import refuse_idle
+
     if given["study"] is not None and given["resume"]:
         raise UsageError("--study goes on by itself with what is left; leave --resume out")
     if "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("torchrun does not divide a calibration; start processes by themselves, with --study FILE")
+    refuse_idle({"lost_after": (given["study"] is not None, "it goes with --study")})
 
 
 def _open(output: str, given: Mapping[str, Any], force: bool, record: Record, report: Reporter) -> Path | None:

@@ -49,7 +49,7 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     from seqcnn.dataset.build import load as load_examples
     from seqcnn.dataset.sources import Tally
     from seqcnn.dataset.split import on_chromosomes
-    from seqcnn.errors import InputError
+    from seqcnn.errors import InputError, UsageError
     from seqcnn.formats.output import check_output
     from seqcnn.models import device as devices
     from seqcnn.models.modelfile import load
@@ -62,7 +62,7 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     devices.keep_freed_memory()
     trained = load(model, devices.find(given["device"]), structure=True)
     reading = options_given.reading_for(trained, given, report)
-    record = Record("evaluate", {**given, "model": model}, options_given.input_paths(data, given))
+    record = Record("evaluate", {**given, "model": model}, [model, *options_given.input_paths(data, given)])
     tally = Tally()
     with options_given.folding_shown(reading, tally, report):
         examples, built = load_examples(data, reading, options_given.negatives(given), tally)
@@ -72,6 +72,8 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
         )
     examples = _in_order(examples, built.target_names, trained.target_columns)
     if given["chroms"]:
+        if examples.windows is None:
+            raise UsageError("--chroms needs regions (BED, narrowPeak) with --genome: nothing else has chromosomes")
         examples = examples.take(on_chromosomes(examples, given["chroms"], tally.notes))
     undo = to_assay(trained, examples, built, reading, given, data, tally)
     report.notes(tally)

@@ -60,6 +60,7 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli import together
+    from seqcnn.cli.idle import refuse_idle
     from seqcnn.cli.prepared import prepare, set_machine
     from seqcnn.cli.record import Record
     from seqcnn.cli.resuming import open_run
@@ -74,6 +75,15 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     architecture = given["architecture"] or (start.model and start.model.architecture)
     chosen = training_options.resolve({**given, "architecture": architecture})
     chosen = start.options(chosen, said=frozenset(name for name, value in given.items() if value is not None))
+    refuse_idle(
+        {
+            "ema_decay": (chosen.weight_averaging == "ema", "it goes with --weight-averaging ema"),
+            "swa_start": (chosen.weight_averaging == "swa", "it goes with --weight-averaging swa"),
+            "nesterov": (chosen.optimiser == "sgd", "it goes with --optimiser sgd"),
+            "filter_scale": (start.model is None, "the filters begin as those of --from"),
+            "folds_by": (given["folds"] is not None, "it goes with --folds"),
+        }
+    )
     device = set_machine(given, chosen)
     together.join(device, data)
     record = Record("train", {**given, **asdict(chosen)}, options_given.input_paths(data, given))

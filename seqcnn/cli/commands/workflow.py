@@ -89,7 +89,7 @@ def _check_options(given: GivenOptions) -> dict[str, Any]:
     import shlex
     from importlib import import_module
 
-    from seqcnn.errors import InputError
+    from seqcnn.errors import InputError, UsageError
 
     def wrong(message: str, hint: str | None = None) -> InputError:
         return InputError(f"options of {given.command}: {message.rstrip('.')}", given.path, given.line, hint)
@@ -111,9 +111,24 @@ def _check_options(given: GivenOptions) -> dict[str, Any]:
                 raise wrong(f"{parameter.opts[-1]} cannot be said", OF_THE_WORKFLOW[parameter.name])
             else:
                 parameter.type_cast_value(context, value)
+        _check_names(values)
     except click.UsageError as error:
         raise wrong(error.format_message()) from error
+    except UsageError as error:
+        raise wrong(str(error)) from error
     return values
+
+
+def _check_names(values: dict[str, Any]) -> None:
+    """Raise UsageError for a device or an architecture that there is nowhere."""
+    if "device" in values:
+        from seqcnn.models.device import check_name
+
+        check_name(values["device"])
+    if "architecture" in values:
+        from seqcnn.models import architectures
+
+        architectures.check(values["architecture"])
 
 
 def _check_structures(parsed: Sequence[tuple[GivenOptions, dict[str, Any]]]) -> None:
