@@ -281,6 +281,12 @@ def test_what_cannot_be_fitted(changes: dict[str, Any], error: type[Exception], 
         seqcnn.fit(call.pop("sequences"), call.pop("targets"), **call)
 
 
+def test_what_is_moved_between_parts_is_noted() -> None:
+    few = seqcnn.fit(["ACGTTGCAAC", "TTGACGTCCA"] * 2, [1, 0, 1, 0], **TINY)
+    assert any("near-duplicates" in note for note in few.notes)
+    assert seqcnn.fit(["ACGTTGCAAC", "TTGACGTCCA"], [1, 0], valid_fraction=0, **TINY).notes == []
+
+
 def test_sequences_and_targets_of_a_table() -> None:
     sequences, targets = strings(20)
     table = pd.DataFrame({"sequence": sequences, "bound": targets, "other": targets}, index=range(100, 140))

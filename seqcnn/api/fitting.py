@@ -60,7 +60,7 @@ def fit(
     Returns
     -------
     Predictor
-        With the metrics on the held-out parts.
+        With the metrics on the held-out parts, and notes on how they were held out.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def fit(
         length=None,
         device=devices.find(device),
     )
-    return Predictor(trained.model, trained.metrics)
+    return Predictor(trained.model, trained.metrics, split.notes)
 
 
 def _class_numbers(targets: ArrayLike, names: Sequence[str] | None) -> tuple[NDArray[np.float32], list[str]]:

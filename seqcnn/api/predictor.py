@@ -34,10 +34,14 @@ class Predictor:
     model : seqcnn.models.modelfile.Model
     metrics : dict, optional
         What it reached on held-out data.
+    notes : sequence of str
+        What else there is to know of its training, such as examples that were moved from one part to another.
     """
 
-    def __init__(self, model: modelfile.Model, metrics: dict[str, Any] | None = None) -> None:
-        self.model = model
+    def __init__(
+        self, model: modelfile.Model, metrics: dict[str, Any] | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        self.model, self.notes = model, list(notes)
         self.metrics = metrics if metrics is not None else model.training.get("metrics", {})
 
     @property

@@ -11,12 +11,12 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, NoReturn
 
 import click
 
 from seqcnn.cli import commands
+from seqcnn.cli.stopping import listen
 from seqcnn.cli.together import let_the_first_speak
 from seqcnn.errors import Interrupted, SeqcnnError
 from seqcnn.processes import place
@@ -92,13 +92,8 @@ def cli(debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _terminate)
+    listen()
     sys.exit(run(arguments))
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """End with the temporary files removed, as a batch system that stops a job expects."""
-    sys.exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:

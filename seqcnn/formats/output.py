@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -70,13 +71,13 @@ def atomic_path(path: str | PathLike[str]) -> Iterator[Path]:
         yield path
         return
     path = Path(os.path.realpath(path))
+    # The name is known before there is a file, so that no interrupt finds a file whose name is not known.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write ({describe(error)})") from error
-    temporary = Path(name)
-    try:
+        try:
+            os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            raise OutputError(f"{path}: cannot write ({describe(error)})") from error
         yield temporary
         umask = os.umask(0)
         os.umask(umask)

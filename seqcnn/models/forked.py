@@ -22,6 +22,7 @@ import torch
 
 from seqcnn.errors import SeqcnnError
 from seqcnn.models import threads
+from seqcnn.signals import held
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -73,16 +74,24 @@ def stream(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Re
 @contextmanager
 def _executor(work: Callable[[Any], Any], n: int) -> Iterator[ProcessPoolExecutor]:
     """Make an executor whose processes have `work` in their memory; at the end nothing goes on."""
-    context = multiprocessing.get_context("fork")
+    context, others = multiprocessing.get_context("fork"), multiprocessing.active_children()
     executor = ProcessPoolExecutor(n, mp_context=context, initializer=_begin, initargs=(work,))
     try:
         yield executor
+    except BaseException:
+        # Their work is of no use any more. Were it waited for, a second Ctrl-C could end the waiting before the
+        # processes are told to stop, and Python would wait for them for ever.
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.kill()
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _submit(executor: ProcessPoolExecutor, part: Part) -> Future[Any]:
-    with warnings.catch_warnings():
+    # An interrupt in what Python and the libraries do when a process is copied would be lost.
+    with warnings.catch_warnings(), held():
         # Python 3.12 warns of copying a process with threads. What those of the libraries hold, they let go of then.
         warnings.simplefilter("ignore", DeprecationWarning)
         return executor.submit(_do, part)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from seqcnn.errors import InputError, OutputError, UsageError
 from seqcnn.formats.output import describe
+from seqcnn.signals import held
 from seqcnn.training.search import Range, Space
-from seqcnn.training.signals import held
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -15,10 +15,10 @@ import torch
 
 from seqcnn.errors import InputError, Interrupted, OutputError
 from seqcnn.formats.output import describe, remove_unfinished
+from seqcnn.signals import listening
 from seqcnn.training import checkpoint, parallel
 from seqcnn.training.fingerprint import fingerprint
 from seqcnn.training.fit import Fit
-from seqcnn.training.signals import listening
 
 MOST_TIME: Final = 0.01
 """Share of the time that saving may take; where it takes more, it is done less often."""

@@ -69,3 +69,16 @@ def test_what_a_killed_process_has_begun(tmp_path: Path) -> None:
     remove_unfinished(tmp_path / "a.txt")
     assert {path.name for path in tmp_path.iterdir()} == others
     remove_unfinished(tmp_path / "missing" / "a.txt")
+
+
+def test_an_interrupt_right_after_a_file_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.close
+
+    def interrupted(handle: int) -> None:
+        real(handle)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "x"):
+        pytest.fail("it went on")
+    assert list(tmp_path.iterdir()) == []

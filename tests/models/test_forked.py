@@ -86,14 +86,57 @@ def test_a_killed_process() -> None:
         list(forked.stream(work, range(30)))
 
 
+SLEEPERS = (
+    "import os, time, torch\nfrom seqcnn.models import forked\ntorch.set_num_threads(2)\n"
+    "def work(part):\n    os.write(1, b'%d\\n' % os.getpid())\n    time.sleep(60)\n"  # print may write twice
+    "list(forked.stream(work, range(2)))\n"
+)
+"""A program whose helping processes say their numbers and work for a minute."""
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_interrupted_at_once(times: int) -> None:
+    """Work under way is not waited for, and a second Ctrl-C while it ends is no reason to hang."""
+    command = [sys.executable, "-c", SLEEPERS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        children = [int(parent.stdout.readline()) for _ in range(2)]
+        for _ in range(times):
+            parent.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        try:
+            error = parent.communicate(timeout=20)[1]
+        finally:
+            parent.kill()
+    assert "KeyboardInterrupt" in error
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+def test_interrupted_while_a_process_is_copied() -> None:
+    """What Python and the libraries do at that moment swallows interrupts."""
+    text = "import os, signal\nat_fork = lambda: os.kill(os.getpid(), signal.SIGINT)\n" + SLEEPERS.replace(
+        "list(", "os.register_at_fork(after_in_parent=at_fork)\nlist("
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+    assert "Exception ignored" not in done.stderr
+
+
+def test_what_is_not_taken_is_not_waited_for() -> None:
+    def work(part: int) -> int:
+        time.sleep(60 if part else 0)
+        return part
+
+    began = time.perf_counter()
+    results = forked.stream(work, range(4))
+    assert next(results) == 0
+    results.close()  # type: ignore[attr-defined]
+    assert time.perf_counter() - began < 20
+
+
 def test_nothing_outlives_a_killed_parent(tmp_path: Path) -> None:
     """Not even SIGKILL leaves processes behind."""
-    text = (
-        "import os, time, torch\nfrom seqcnn.models import forked\ntorch.set_num_threads(2)\n"
-        "def work(part):\n    os.write(1, b'%d\\n' % os.getpid())\n    time.sleep(60)\n"  # print may write twice
-        "list(forked.stream(work, range(2)))\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen([sys.executable, "-c", SLEEPERS], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         children = [int(parent.stdout.readline()) for _ in range(2)]
         parent.kill()

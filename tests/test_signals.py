@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import optuna.storages.journal
 import pytest
 
-from seqcnn.training.signals import held, listening
+from seqcnn.signals import held, listening
 from tests.training.test_study import join, read
 
 JOURNAL = str(Path(optuna.storages.journal.__file__).parent)
@@ -80,7 +80,7 @@ def test_within_one_that_listens() -> None:
 
 def test_who_insists_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a file server does not answer."""
-    monkeypatch.setattr("seqcnn.training.signals.PATIENCE", -1.0)
+    monkeypatch.setattr("seqcnn.signals.PATIENCE", -1.0)
     done: list[str] = []
     with pytest.raises(SystemExit):
         told_twice(done)

@@ -1,0 +1,44 @@
+"""Signals that tell a process to stop."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from seqcnn.cli import stopping
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_several_in_a_row_count_once(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(stopping.time, "monotonic", lambda: now[0])
+    stopping.listen()
+
+    def send() -> None:
+        signal.raise_signal(number)
+
+    ends: type[BaseException] = KeyboardInterrupt if number == signal.SIGINT else SystemExit
+    with pytest.raises(ends):
+        send()
+    send()  # while files are removed
+    now[0] += stopping.PATIENCE + 0.1
+    with pytest.raises(ends):
+        send()  # who waits for long is heard again
+
+
+def test_a_job_in_the_background_stays_deaf_to_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stopping.listen()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
