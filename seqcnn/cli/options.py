@@ -51,7 +51,7 @@ def csv(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tu
 
 def shard(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
     """Read I/N; all of it is part 1 of 1."""
-    found = re.fullmatch(r"([0-9]+)/([0-9]+)", value or "1/1")
+    found = re.fullmatch(r"([0-9]+)/([0-9]+)", "1/1" if value is None else value)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N", ctx, parameter)
     return int(found[1]), int(found[2])

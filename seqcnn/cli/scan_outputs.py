@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ from seqcnn.formats.tracks import bed_lines, bedgraph_lines, known_runs
 from seqcnn.interpret.genome_scan import Scanner, Scores, Track
 from seqcnn.interpret.hits import HitFinder, Hits
 
+RECORD: Final = "run.json"
 KINDS: Final = {"bigwig": ".bw", "bedgraph": ".bedgraph", "bed": ".bed"}
 _SUFFIXES: Final = {
     ".bw": "bigwig",
@@ -44,15 +46,20 @@ def find_kind(output: str, kind: str | None) -> str:
     UsageError
         If neither says it.
     """
-    found = kind or {**_SUFFIXES, ".bed": "bed"}.get(Path(output).suffix.lower())
+    by_name = {**_SUFFIXES, ".bed": "bed"}.get(Path(output.lower().removesuffix(".gz")).suffix)
+    found = kind or by_name
+    if by_name is not None and found != by_name:
+        raise UsageError(f"--output {output} is a name of {by_name}, but --to says {kind}")
     if found is None:
         raise UsageError(f"--output {output}: end it in .bw, .bedgraph or .bed, or say --to bigwig, bedgraph or bed")
+    if output.lower().endswith(".gz") and found == "bigwig":
+        raise UsageError(f"--output {output}: a bigWig file is not compressed as a whole; leave .gz out")
     if output == "-" and found == "bigwig":
         raise UsageError("--output -: a bigWig file cannot be written to a pipe; write bedGraph or BED")
     return found
 
 
-def find_paths(output: str, kind: str, tracks: Sequence[Track], *, force: bool) -> list[Path]:
+def find_paths(output: str, kind: str, tracks: Sequence[Track], *, force: bool, inputs: Sequence[str]) -> list[Path]:
     """Return the file of each track, in a folder if there are several; or the one of all hits.
 
     Raises
@@ -63,7 +70,7 @@ def find_paths(output: str, kind: str, tracks: Sequence[Track], *, force: bool) 
     if kind == "bed" or len(tracks) == 1 or output == "-":
         if output == "-" and kind != "bed" and len(tracks) > 1:
             raise UsageError(f"--output -: there are {len(tracks)} tracks; choose one with --targets, or name a folder")
-        return [check_output(output, force=force) if output != "-" else Path("-")]
+        return [check_output(output, force=force, inputs=inputs) if output != "-" else Path("-")]
     if Path(output).suffix.lower() in _SUFFIXES:
         raise UsageError(
             f"--output {output}: there are {len(tracks)} tracks, a file each: name a folder and say --to {kind}, "
@@ -74,6 +81,18 @@ def find_paths(output: str, kind: str, tracks: Sequence[Track], *, force: bool) 
     if len(set(names)) < len(names):
         raise UsageError("two tracks would have a file of one name; choose targets with --targets")
     return [folder / f"{name}{KINDS[kind]}" for name in names]
+
+
+def remove_former_tracks(folder: Path, paths: Sequence[Path]) -> None:
+    """Remove the tracks that an earlier scan says it left in a folder, but for those just written."""
+    try:
+        before = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        files = [str(name) for name in before["files"]] if before["command"] == "scan" else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # there was none
+    for name in set(files) - {path.name for path in paths}:
+        if Path(name).name == name:
+            (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager

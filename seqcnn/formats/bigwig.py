@@ -67,7 +67,8 @@ def open_bigwig(path: str | PathLike[str], sizes: Mapping[str, int], step: int =
     if max(sizes.values(), default=0) >= 1 << 32:
         raise OutputError(f"{path}: bigWig holds chromosomes of less than 4.3 Gb; write bedGraph")
     with atomic_path(path) as temporary, open(temporary, "wb") as file, ExitStack() as closing:
-        spares = [closing.enter_context(tempfile.TemporaryFile(dir=temporary.parent)) for _ in range(REDUCTIONS)]
+        n_levels = sum(reduction < 1 << 32 for reduction in _reductions(step))  # what a number of the format holds
+        spares = [closing.enter_context(tempfile.TemporaryFile(dir=temporary.parent)) for _ in range(n_levels)]
         writer = BigWig(file, sizes, step, spares)
         yield writer
         writer.finish()
@@ -82,7 +83,7 @@ class BigWig:
         self._index = Index()
         self._chrom = -1
         self._n_covered, self._low, self._high, self._total, self._squares = 0, np.inf, -np.inf, 0.0, 0.0
-        self._levels = [_Level(FIRST_REDUCTION * 4**i * step, spare) for i, spare in enumerate(spares)]
+        self._levels = [_Level(reduction, spare) for reduction, spare in zip(_reductions(step), spares, strict=False)]
         self._summary_at = HEADER.size + _ZOOM.size * len(spares)
         self._tree_at = self._summary_at + _TOTALS.size
         tree = chromosome_tree(self.sizes, self._tree_at)
@@ -128,7 +129,7 @@ class BigWig:
 
     def _summarise(self, start: int, last_span: int, values: NDArray[np.float32]) -> None:
         """Summarise values by bins of FIRST_REDUCTION: those of which all values are here quickly."""
-        size = FIRST_REDUCTION * self.step
+        size = min(FIRST_REDUCTION * self.step, (1 << 32) - 1)  # longer than any chromosome
         n_whole = len(values) - (last_span < self.step)
         first = min(n_whole, -(-(-start % size) // self.step))
         n_bins = (n_whole - first) // FIRST_REDUCTION
@@ -200,6 +201,11 @@ class BigWig:
         self._file.write(_TOTALS.pack(self._n_covered, *limits, self._total, self._squares))
         self._file.seek(self._data_at)
         self._file.write(struct.pack("<Q", self._index.n))
+
+
+def _reductions(step: int) -> list[int]:
+    """Return how many bases each level of summaries takes together."""
+    return [FIRST_REDUCTION * 4**i * step for i in range(REDUCTIONS)]
 
 
 class _Level:

@@ -22,6 +22,7 @@ INDEX_NAME: Final = "db.tsv"
 LONGEST: Final = 1 << 16
 """Largest size that is believed."""
 
+_ID: Final = re.compile(r"[A-Z][0-9]+[.][0-9]+")
 _SMALLEST: Final = {"num_detectors": 1, "detector_len": 1}
 _LARGEST: Final = {"reverse_complement": 1, "has_avg_pooling": 1}
 
@@ -132,9 +133,9 @@ def read_index(path: str | PathLike[str]) -> dict[str, Entry]:
 
 
 def read_ids(path: str | PathLike[str]) -> list[str]:
-    """Read a list of ids: one a line, the first word; what follows a # is a comment."""
-    words = [line.partition("#")[0].split() for line in _lines(path)]
-    ids = [word[0] for word in words if word]
+    """Read a list of ids: those in each line, or its first word; what follows a # is a comment."""
+    lines = [line.partition("#")[0].split() for line in _lines(path)]
+    ids = [word for words in lines for word in [each for each in words if _ID.fullmatch(each)] or words[:1]]
     if not ids:
         raise InputError("holds no ids", path)
     return ids

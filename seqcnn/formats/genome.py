@@ -71,6 +71,8 @@ class Genome:
         What was done on opening that the user should know.
     n_ambiguous : int
         IUPAC letters other than A C G T U N in what was cut out so far; they are read as N.
+    ambiguous_places : set of (str, int)
+        Where they are, each once however often it was cut out.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class Genome:
         self._table = _MASKED_TABLE if soft_mask else _TABLE
         self.notes: list[str] = []
         self.n_ambiguous = 0
+        self.ambiguous_places: set[tuple[str, int]] = set()
         self._closing = ExitStack()
         try:
             self._open(None if index_folder is None else Path(index_folder))
@@ -198,7 +201,11 @@ class Genome:
             letter = chr(spans[i].translate(None, b"\r\n")[along])
             place = f"position {windows.start[i] + along + 1} of {windows.chrom[i]}"
             raise InputError(f"{letter!r} at {place} is not a nucleotide letter", self.path)
-        self.n_ambiguous += int(np.count_nonzero(codes == _AMBIGUOUS))
+        ambiguous = np.flatnonzero(codes == _AMBIGUOUS)
+        self.n_ambiguous += len(ambiguous)
+        of = np.searchsorted(bounds, ambiguous, "right") - 1
+        positions = windows.start[of] + ambiguous - bounds[of]
+        self.ambiguous_places.update(zip(windows.chrom[of].tolist(), positions.tolist(), strict=True))
         return np.minimum(codes, N_CODE)
 
     def _spans(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[bytes]:

@@ -15,7 +15,13 @@ from pathlib import Path
 from seqcnn.errors import OutputError
 
 
-def check_output(path: str | PathLike[str], *, force: bool, directory: bool = False) -> Path:
+def check_output(
+    path: str | PathLike[str],
+    *,
+    force: bool,
+    directory: bool = False,
+    inputs: Iterable[str | PathLike[str] | None] = (),
+) -> Path:
     """Refuse an output that exists (without `force`) or cannot be created, before any work is done.
 
     Parameters
@@ -26,6 +32,8 @@ def check_output(path: str | PathLike[str], *, force: bool, directory: bool = Fa
         An existing output may be replaced.
     directory : bool
         The output is a folder: it is created here; a non-empty one counts as existing.
+    inputs : iterable of str, path or None
+        Files that are read, which are not replaced even with `force`.
 
     Raises
     ------
@@ -45,6 +53,8 @@ def check_output(path: str | PathLike[str], *, force: bool, directory: bool = Fa
         raise OutputError(f"{path}: is a folder, but a file is to be written; choose another --output")
     elif path.exists() and not force:
         raise OutputError(f"{path}: output exists; use --force to replace it")
+    elif path.exists() and any(each is not None and os.path.exists(each) and path.samefile(each) for each in inputs):
+        raise OutputError(f"{path}: is an input, and would be lost; choose another --output")
     folder = path if directory else path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

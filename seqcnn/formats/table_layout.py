@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -204,12 +205,17 @@ def _separator(lines: Sequence[str]) -> str | None:
     return candidates[0] if candidates else None
 
 
+_BASES: Final = re.compile("[ACGTUN]+", re.IGNORECASE)
+
+
 def _is_header(first: list[str], rest: list[list[str]], wanted: Wanted) -> bool:
     if any(name in first and not name.isdigit() for name in wanted.all()):
         return True
     if any(cell.lower() in SEQUENCE_NAMES for cell in first):
         return True
     if any(len(cell) >= 10 and looks_like_sequence(cell) for cell in first):
+        return False
+    if len(first) == 1 and _BASES.fullmatch(first[0]):  # a short sequence, in a list of nothing else
         return False
     # Without a second line the first is compared with itself: a header holds neither sequences nor numbers.
     pairs = list(zip(first, rest[0] if rest else first, strict=False))

@@ -135,7 +135,7 @@ def load(path: str | PathLike[str], device: torch.device | str = "cpu", *, struc
             about = json.loads(metadata["seqcnn"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"is not a seqcnn model, or is truncated ({error})", file) from error
+        raise ModelFileError(f"is not a seqcnn model, or is truncated ({error})", file, hint=_hint(file)) from error
     if not isinstance(about, dict) or about.get("format") != FORMAT or not isinstance(about.get("version"), int):
         raise ModelFileError("is a safetensors file, but not a seqcnn model", file)
     if about["version"] > VERSION:
@@ -188,6 +188,16 @@ def _check(about: dict[str, Any], network: Network) -> None:
     for name, right in known.items():
         if not right:
             raise ValueError(f"{name} is {about[name]!r}")
+
+
+def _hint(file: Path) -> str | None:
+    """Say what else a file may be."""
+    try:
+        with open(file, "rb") as opened:
+            is_published = opened.read(10) == b"# deepbind"
+    except OSError:
+        return None
+    return "seqcnn import deepbind makes a model of it" if is_published else None
 
 
 def _find(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,13 @@ def test_a_folder(folder: Path, shell: Shell, tmp_path: Path) -> None:
     assert "targets              D1.001, D2.001, D3.001, D4.001, D5.001\n" in info
     assert "scoring rule         best window of detector length" in info
     assert "imported by          seqcnn" in info
-    assert "D1.001               CTCF, Homo sapiens, SELEX\n" in info
-    assert "D5.001               not said\n" in info
+    assert "strands              both (4 of 5 models), one (the others)\n" in info
+    assert "D1.001               CTCF, Homo sapiens, SELEX, 3 bp, both strands\n" in info
+    assert "D3.001               QKI, RNAcompete, 3 bp, one strand\n" in info
+    assert "D5.001               3 bp, both strands\n" in info
+    facts = json.loads(shell("info", model, "--json").out)
+    assert (facts["D3.001"]["protein"], facts["D3.001"]["strands"]) == ("QKI", "one")
+    assert (facts["D1.001"]["species"], facts["D1.001"]["detector_length"]) == ("Homo sapiens", 3)
     scores = shell("predict", model, fasta(tmp_path / "a.fa", ["ACGTNACGT", "AC"]))
     assert scores.header == ["name", "D1.001", "D2.001", "D3.001", "D4.001", "D5.001"]
 
@@ -59,11 +65,14 @@ def names(shell: Shell, model: Path, tmp_path: Path) -> list[str]:
 
 def test_choices(folder: Path, shell: Shell, tmp_path: Path) -> None:
     ids = tmp_path / "some.ids"
-    ids.write_text("D4.001 # CTCF\nD1.001\nD4.001\n")
+    ids.write_text("D4.001 # CTCF\nD1.001 of CTCF\nD4.001 D1.001\n")
+    pair = tmp_path / "pair.ids"
+    pair.write_text("D4.001 D2.001\n")
     model = tmp_path / "m.safetensors"
     for chosen, wanted in (
         (["--ids", "D3.001, D1.001"], ["D3.001", "D1.001"]),
         (["--ids", ids], ["D4.001", "D1.001"]),
+        (["--ids", pair], ["D4.001", "D2.001"]),
         (["--protein", "sp1,CTCF"], ["D1.001", "D2.001"]),
         (["--protein", "CTCF", "--ids", ids], ["D4.001", "D1.001"]),
     ):
@@ -93,6 +102,8 @@ def test_index_and_task(folder: Path, shell: Shell, tmp_path: Path) -> None:
     ("arguments", "code", "reason"),
     [
         (["{folder}", "--ids", "D9.001,D8.001"], 1, "there is no parameter file of D9.001 and 1 more"),
+        (["{folder}", "--ids", ""], 2, "--ids is empty"),
+        (["{folder}", "--ids", "D1.001", "--protein", "SP1"], 1, "no model among --ids is of SP1"),
         (["{folder}", "--protein", "MYC"], 1, "no model here is of MYC"),
         (["{folder}/params/D4.001.txt", "--protein", "CTCF"], 1, "all models of CTCF here are deprecated"),
         (["{folder}", "{folder}/params/D1.001.txt"], None, ""),
@@ -113,6 +124,11 @@ def test_refused(
     assert done.code == (code or 0)
     assert reason in done.err
     assert (tmp_path / "m.safetensors").exists() == (code is None)
+
+
+def test_parameters_in_place_of_a_model(folder: Path, shell: Shell, tmp_path: Path) -> None:
+    done = shell("predict", folder / "params" / "D1.001.txt", fasta(tmp_path / "a.fa", ["ACGT"]))
+    assert (done.code, "seqcnn import deepbind makes a model of it" in done.err) == (1, True)
 
 
 def test_protein_without_a_table(folder: Path, shell: Shell, tmp_path: Path) -> None:
@@ -140,4 +156,6 @@ def test_the_published_example(shared_data: Path, shell: Shell, tmp_path: Path) 
     np.testing.assert_allclose(scores[[3, 2, 0], [3, 2, 0]], [17.682623, 5.885349, 7.345649], atol=1e-4)
     assert done.rows[3][0] == "TACCACTAGGGGGCGCCACC"
     assert "CTCF, TF, Homo sapiens" in shell("info", model).out
-    assert shell("import", "deepbind", folder, "-o", tmp_path / "all.safetensors").err.startswith("wrote")
+    assert shell("import", "deepbind", folder, "-o", tmp_path / "all.safetensors").err.startswith(
+        "36 of the models give log-odds, the others do not"
+    )

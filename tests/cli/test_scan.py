@@ -74,6 +74,54 @@ def test_standard_output_chromosomes_and_shards(inputs: Inputs, runs: Runs, shel
     assert len(parts[1].out) == pytest.approx(len(whole.out) / 3, rel=0.1)
 
 
+def test_chromosomes_under_other_names_are_said(inputs: Inputs, runs: Runs, shell: Shell) -> None:
+    words = ["scan", runs.regions, inputs.genome, "-o", "-", "--to", "bedgraph", "--step", 50]
+    other, same = shell(*words, "--chroms", "1"), shell(*words, "--chroms", "chr1")
+    assert other.out == same.out
+    assert "in the options" in other.err
+    assert "in the options" not in same.err
+
+
+def test_counts_are_of_what_is_there(runs: Runs, shell: Shell, tmp_path: Path) -> None:
+    """Letters that are read more than once, for null windows and strands, count once."""
+    text = ("ACGTTGCATTGACCA" * 40)[:590] + "RYRYR" + "ACGAT" * 20
+    genome = tmp_path / "g.fa"
+    genome.write_text(f">a\n{text}\n>b\n{text[:300]}{'N' * 100}{text[:40]}\n")
+    for words in (["--threshold", "p=0.05"], ["--threshold", "top=5"]):
+        done = shell("scan", runs.regions, genome, "-o", tmp_path / "h.bed", "--force", *words)
+        assert done.code == 0, done.err
+        assert "\n5 ambiguous letters read as N\n" in done.err
+        assert f"wrote {tmp_path / 'h.bed'}: {len(read_bed((tmp_path / 'h.bed').read_text()))} hits" in done.err
+    done = shell("scan", runs.regions, genome, "-o", tmp_path / "t.bedgraph")
+    assert f"{len((tmp_path / 't.bedgraph').read_text().splitlines())} scores" in done.err
+
+
+def test_a_step_longer_than_the_genome(runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
+    reader = pytest.importorskip("pyBigWig")
+    for step in (5000, 10_000, 1_000_000_000):
+        words = ["scan", runs.regions, inputs.genome, "--step", step, "-o"]
+        done = shell(*words, tmp_path / f"{step}.bw")
+        assert done.code == 0, done.err
+        wanted = read_bedgraph(shell(*words, "-", "--to", "bedgraph").out)
+        with reader.open(str(tmp_path / f"{step}.bw")) as file:
+            found = {(chrom, a): (b, value) for chrom in file.chroms() for a, b, value in file.intervals(chrom)}
+        assert found.keys() == wanted.keys()
+        assert all(found[key] == pytest.approx(value, abs=1e-5) for key, value in wanted.items())
+
+
+def test_inputs_are_not_replaced(runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path) -> None:
+    genome = tmp_path / "g.fa"
+    genome.write_bytes(inputs.genome.read_bytes())
+    for command in (
+        ["scan", runs.regions, genome, "--to", "bedgraph"],
+        ["predict", runs.regions, genome],
+        ["encode", genome],
+    ):
+        done = shell(*command, "-o", genome, "--force")
+        assert (done.code, "g.fa: is an input, and would be lost" in done.err) == (1, True), done.err
+    assert genome.read_bytes() == inputs.genome.read_bytes()
+
+
 def test_soft_mask(runs: Runs, shell: Shell, tmp_path: Path) -> None:
     text = "ACGTTGCATT" * 40
     (tmp_path / "soft.fa").write_text(f">a\n{text[:150]}{text[150:250].lower()}{text[250:]}\n")
@@ -103,6 +151,11 @@ def test_tracks_of_several_targets(collection: Path, runs: Runs, inputs: Inputs,
     assert record["counts"]["windows"] == 3 * (8000 - 4)
     one = shell("scan", collection, inputs.genome, "--to", "bedgraph", "-o", "-", "--targets", "D1")
     assert one.out == (tmp_path / "tracks" / "D1.bedgraph").read_text()
+    (tmp_path / "tracks" / "own.bedgraph").write_text("of somebody else\n")
+    fewer = ["--to", "bigwig", "-o", tmp_path / "tracks", "--force", "--targets", "D0,D2"]
+    assert shell("scan", collection, inputs.genome, *fewer).code == 0
+    files = {path.name for path in (tmp_path / "tracks").iterdir()}
+    assert files == {"D0.bw", "D2.bw", "own.bedgraph", "run.json"}
     both = shell("scan", runs.regions, collection, inputs.genome, "--to", "bigwig", "-o", tmp_path / "t2")
     assert both.code == 0, both.err
     files = {path.name for path in (tmp_path / "t2").iterdir()}
@@ -164,6 +217,12 @@ def test_hits_by_a_null(inputs: Inputs, runs: Runs, shell: Shell) -> None:
         (["-o", "x.bed", "--threshold", "often"], 2, "--threshold often: say a score"),
         (["-o", "x.bed", "--threshold", "top=5", "--shard", "1/2"], 2, "--shard: top=N and --null genome need"),
         (["-o", "x.bw", "--shard", "3/2"], 2, "'3/2' is not I/N with I from 1 to N"),
+        (["-o", "x.bw", "--shard", ""], 2, "'' is not I/N"),
+        (["-o", "x.bed", "--threshold", ""], 2, "--threshold : say a score, p=P"),
+        (["-o", "x.bw", "--threshold", ""], 2, "--threshold is for hits"),
+        (["-o", "x.bw", "--to", "bed"], 2, "--output x.bw is a name of bigwig, but --to says bed"),
+        (["-o", "x.bw.gz"], 2, "a bigWig file is not compressed as a whole"),
+        (["-o", "x.bw", "--seed", "1"], 2, "--seed has no use here: it draws the shuffled stretches"),
         (["-o", "x.bw", "--shard", "half"], 2, "'half' is not I/N"),
         (["-o", "x.bw", "--chroms", "chr9"], 1, "has no chromosome chr9; it has chr1, chr2, chr3 and so on"),
         (["-o", "x.bw", "--targets", "b"], 2, "no model here has a target 'b'"),
@@ -209,5 +268,5 @@ def test_short_sequences(runs: Runs, shell: Shell, tmp_path: Path) -> None:
     for kind in ("bedgraph", "bw", "bed"):
         done = shell("scan", runs.regions, tmp_path / "short.fa", "-o", tmp_path / f"none.{kind}")
         assert done.code == 1
-        assert "short.fa: no sequence has 61 bp, the length of a window" in done.err
+        assert "short.fa: all sequences are shorter than a window, 61 bp" in done.err
         assert not (tmp_path / f"none.{kind}").exists()

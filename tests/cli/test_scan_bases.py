@@ -57,7 +57,7 @@ def test_a_track_of_bases(run: Path, inputs: Inputs, shell: Shell, tmp_path: Pat
     done = shell(*words, "-o", tmp_path / "t.bedgraph")
     assert done.code == 0, done.err
     assert "every base of 24,000" in done.err
-    assert "24,000 bases" in done.err
+    assert "24,000 scores" in done.err
     lines = [line.split("\t") for line in (tmp_path / "t.bedgraph").read_text().splitlines()]
     assert len(lines) == 24000
     assert [(c, int(a)) for c, a, _, _ in lines[7999:8001]] == [("chr1", 7999), ("chr2", 0)]

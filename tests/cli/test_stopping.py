@@ -12,7 +12,7 @@ from seqcnn.cli import stopping
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -20,7 +20,7 @@ def _handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_several_in_a_row_count_once(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(stopping.time, "monotonic", lambda: now[0])
@@ -38,7 +38,9 @@ def test_several_in_a_row_count_once(number: signal.Signals, monkeypatch: pytest
         send()  # who waits for long is heard again
 
 
-def test_a_job_in_the_background_stays_deaf_to_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_job_in_the_background_stays_deaf(number: signal.Signals) -> None:
+    """To Ctrl-C (&), and to the end of the connection (nohup)."""
+    signal.signal(number, signal.SIG_IGN)
     stopping.listen()
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(number) is signal.SIG_IGN

@@ -125,7 +125,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
             raise UsageError(f"--{name.replace('_', '-')} goes with --nearest")
     check_kind(output, table_only=bool(given["nearest"]))
     if output != "-":
-        check_output(output, force=force)
+        check_output(output, force=force, inputs=[model, *options_given.input_paths(sequences, given)])
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
     trained = load(model, devices.find(given["device"]))

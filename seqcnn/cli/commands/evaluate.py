@@ -57,7 +57,7 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
 
     report = options_given.reporter(given)
     if output is not None:
-        check_output(output, force=force)
+        check_output(output, force=force, inputs=[model, *options_given.input_paths(data, given)])
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
     trained = load(model, devices.find(given["device"]), structure=True)

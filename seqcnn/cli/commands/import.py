@@ -87,6 +87,12 @@ def deepbind(
     if unknown:
         where = f"{table} does not say" if table is not None else "without db.tsv it is not known"
         report.say(f"{where} what {unknown:,} of the models {'is' if unknown == 1 else 'are'} of")
+    classes = sum(name in entries and entries[name].experiment in published.TRAINED_ON_CLASSES for name in chosen)
+    if classes and task is None and model.task == "regression":
+        report.say(
+            f"{classes:,} of the models give log-odds, the others do not or are not known: all scores are written as "
+            "they are, without probabilities; import them apart, or see --task"
+        )
     count = "1 model" if len(chosen) == 1 else f"{len(chosen):,} models"
     report.say(f"wrote {output}: {count}, {model.alphabet.upper()}, {model.task}, scored by windows")
 
@@ -131,6 +137,8 @@ def _choose(
     if ids is not None:
         listed = read_ids(ids) if Path(ids).is_file() else [name.strip() for name in ids.split(",") if name.strip()]
         wanted = list(dict.fromkeys(listed))
+        if not wanted:
+            raise UsageError("--ids is empty")
         missing = [name for name in wanted if name not in found]
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -142,7 +150,8 @@ def _choose(
     of = {name: entries[name].protein.lower() for name in wanted if name in entries}
     for name in protein:
         if name.lower() not in of.values():
-            raise InputError(f"no model here is of {name}", hint="see db.tsv for the names")
+            where = "here" if ids is None else "among --ids"
+            raise InputError(f"no model {where} is of {name}", hint="see db.tsv for the names")
     named = [name for name in wanted if of.get(name) in {name.lower() for name in protein}]
     old = [name for name in named if ids is None and "deprecated" in entries[name].labels.lower()]
     if old:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqcnn.dataset.store import Dataset
+    from seqcnn.models.modelfile import Model
     from seqcnn.models.network import Network
     from seqcnn.models.settings import Settings
 
@@ -38,7 +39,11 @@ def command(file: str, as_json: bool) -> None:
     if not Dataset.is_one(file) and _is_neither(file):
         raise InputError("is neither an encoded dataset nor a seqcnn model", file)
     facts = _dataset(file) if Dataset.is_one(file) else _model(file)
-    click.echo(json.dumps(plain(facts), indent=2, allow_nan=False) if as_json else align(facts.items()))
+    if as_json:
+        click.echo(json.dumps(plain(facts), indent=2, allow_nan=False))
+    else:
+        shown = {name: _in_words(fact) if isinstance(fact, dict) else fact for name, fact in facts.items()}
+        click.echo(align(shown.items()))
 
 
 def _is_neither(path: str) -> bool:
@@ -163,7 +168,7 @@ def _model(path: str) -> dict[str, Any]:
         "kind": "model",
         "architecture": model.architecture,
         "alphabet": model.alphabet,
-        "strands": _strands(settings),
+        "strands": _strands_of_all(model.network),
         "task": model.task,
         "classes" if model.task == "multiclass" else "targets": ", ".join(model.target_names),
         "members": settings.n_members,
@@ -179,7 +184,7 @@ def _model(path: str) -> dict[str, Any]:
     trained = model.training
     if "published" in trained:
         facts["imported by"] = f"seqcnn {trained.get('seqcnn')} from {trained.get('imported')}"
-        facts |= {name: _entry(about) for name, about in trained["published"].items()}
+        facts |= {name: _entry(about, model, name) for name, about in trained["published"].items()}
         return facts
     if "preparation" in trained:
         facts["targets prepared"] = _prepared(trained["preparation"])
@@ -202,6 +207,19 @@ def _strands(settings: Settings) -> str:
     if not settings.both_strands:
         return "one"
     return "both" if settings.strands == "best" else f"both ({settings.strands})"
+
+
+def _strands_of_all(network: Network) -> str:
+    """Say which strands are read, by all models of a collection or by some of them."""
+    from seqcnn.models.architectures import collection
+
+    if not isinstance(network, collection.Model):
+        return _strands(network.settings)
+    columns = zip(network.networks, network.columns, strict=True)
+    both = sum(len(targets) for each, targets in columns if each.settings.both_strands)
+    if both in (0, network.settings.n_targets):
+        return "both" if both else "one"
+    return f"both ({both} of {network.settings.n_targets} models), one (the others)"
 
 
 def _rule(network: Network) -> str:
@@ -227,10 +245,24 @@ def _prepared(about: Mapping[str, Any]) -> str:
     return f"{about['assay']}: {', '.join(of_each)}"
 
 
-def _entry(about: Mapping[str, str]) -> str:
-    """Say what a published model is of."""
-    facts = [about.get(name, "") for name in ("protein", "type", "species", "family", "experiment", "details")]
-    return ", ".join(fact for fact in facts if fact) or "not said"
+def _entry(about: Mapping[str, str], model: Model, name: str) -> dict[str, Any]:
+    """Say what a published model is of, and what it reads."""
+    from seqcnn.models.architectures import collection
+
+    network, row = model.network, model.target_names.index(name)
+    if isinstance(network, collection.Model):
+        of = zip(network.networks, network.columns, strict=True)
+        network = next(each for each, targets in of if row in targets)
+    known = {key: about.get(key, "") for key in ("protein", "type", "species", "family", "experiment", "details")}
+    strands = "both" if network.settings.both_strands else "one"
+    return {**known, "detector_length": network.detector_length, "strands": strands}
+
+
+def _in_words(entry: Mapping[str, Any]) -> str:
+    """Return an entry as one line."""
+    known = [entry[key] for key in ("protein", "type", "species", "family", "experiment", "details")]
+    strands = "both strands" if entry["strands"] == "both" else "one strand"
+    return ", ".join(fact for fact in (*known, f"{entry['detector_length']} bp", strands) if fact)
 
 
 def _words(counts: Mapping[str, int]) -> str:

@@ -73,7 +73,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
 
     report = options_given.reporter(given)
     if output != "-":
-        check_output(output, force=force)
+        check_output(output, force=force, inputs=[model, *options_given.input_paths(sequences, given)])
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
     trained = load(model, devices.find(given["device"]), structure=True)

@@ -50,7 +50,11 @@ Examples:
 @options.rule("Score windows of --length whole, or windows of the detectors' length.")
 @options.option("--targets", metavar="NAME,...", callback=options.csv, help="Targets to scan for.", show_default="all")
 @options.option(
-    "--step", type=click.IntRange(min=1), default=1, metavar="BP", help="Distance from one window to the next, in bp."
+    "--step",
+    type=click.IntRange(1, 10**9),
+    default=1,
+    metavar="BP",
+    help="Distance from one window to the next, in bp.",
 )
 @options.option(
     "--per-base",
@@ -65,7 +69,7 @@ Examples:
 @options.option(
     "--threshold",
     metavar="T",
-    help="Hits: a score; p=P, what the share P of null windows reaches; or top=N, the N best.",
+    help="Hits: a score; p=P, what the share P of null windows reaches; or top=N, the N best of each target.",
     show_default="p=1e-4",
 )
 @options.option(
@@ -93,6 +97,7 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli import scan_outputs
+    from seqcnn.cli.idle import refuse_idle
     from seqcnn.errors import UsageError
     from seqcnn.formats.genome import Genome
     from seqcnn.interpret.genome_scan import Scanner, find_ranges
@@ -104,15 +109,17 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     *models, genome_path = arguments
     kind = scan_outputs.find_kind(output, given["kind"])
     threshold = _threshold(kind, given)
+    shuffles = kind == "bed" and threshold.kind == "p" and given["null"] != "genome"
+    refuse_idle({"seed": (shuffles, "it draws the shuffled stretches of --threshold p=P")})
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
     device = devices.find(given["device"])
     scanner = _scanner(options_given.load_all(models, str(device), given["rule"]), kind, given)
-    paths = scan_outputs.find_paths(output, kind, scanner.tracks, force=force)
+    paths = scan_outputs.find_paths(output, kind, scanner.tracks, force=force, inputs=arguments)
     with Genome(genome_path, soft_mask=given["soft_mask"]) as genome:
         for note in genome.notes:
             report.say(note)
-        sizes = _choose(genome, given["chroms"], scanner.shortest)
+        sizes = _choose(report, genome, given["chroms"], scanner.shortest)
         ranges = find_ranges(sizes, scanner.shortest, given["step"], given["shard"])
         _announce(report, scanner, sizes, devices.describe(device))
         if kind == "bed" and isinstance(scanner, Scanner):
@@ -124,11 +131,12 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
                 counts = _run(report, scanner, genome, ranges, hits)
             for track, n in zip(scanner.tracks, hits.counts, strict=True):
                 report.say(f"{n:,} hits of {track.name}")
+            counts["hits"] = sum(hits.counts)
         else:
             with scan_outputs.open_tracks(paths, kind, scanner.tracks, genome.chroms, given["step"]) as tracks:
                 counts = _run(report, scanner, genome, ranges, tracks)
-        if genome.n_ambiguous:
-            report.say(f"{genome.n_ambiguous:,} ambiguous letters read as N")
+        if genome.ambiguous_places:
+            report.say(f"{len(genome.ambiguous_places):,} ambiguous letters read as N")
     _finish(report, counts, output, paths, models, genome_path, given, thresholds=threshold)
 
 
@@ -154,10 +162,10 @@ def _threshold(kind: str, given: Mapping[str, Any]) -> Threshold:
     from seqcnn.interpret.thresholds import parse
 
     if kind != "bed":
-        idle = next((name for name in ("threshold", "null", "overlaps") if given[name]), None)
+        idle = next((name for name in ("threshold", "null", "overlaps") if given[name] not in (None, False)), None)
         if idle is not None:
             raise UsageError(f"--{idle} is for hits: write a .bed file")
-    threshold = parse(given["threshold"] or "p=1e-4")
+    threshold = parse("p=1e-4" if given["threshold"] is None else given["threshold"])
     if given["null"] is not None and threshold.kind != "p":
         raise UsageError("--null is for --threshold p=P")
     if given["shard"][1] > 1 and (threshold.kind == "top" or given["null"] == "genome"):
@@ -165,12 +173,16 @@ def _threshold(kind: str, given: Mapping[str, Any]) -> Threshold:
     return threshold
 
 
-def _choose(genome: Genome, chroms: Sequence[str] | None, shortest: int) -> dict[str, int]:
+def _choose(report: Reporter, genome: Genome, chroms: Sequence[str] | None, shortest: int) -> dict[str, int]:
     """Return the lengths of the chromosomes that are wanted, in the order of the genome; a window fits into one."""
     from seqcnn.dataset.chromosomes import reconcile
     from seqcnn.errors import InputError
 
-    names = {name: name for name in genome.chroms} if chroms is None else reconcile(chroms, genome.chroms)[0]
+    names, message = ({name: name for name in genome.chroms}, None)
+    if chroms is not None:
+        names, message = reconcile(chroms, genome.chroms)
+    if message:
+        report.say(message.replace("in the peaks", "in the options"))
     missing = [chrom for chrom in chroms or () if chrom not in names]
     if missing:
         some = ", ".join(list(genome.chroms)[:5])
@@ -178,7 +190,7 @@ def _choose(genome: Genome, chroms: Sequence[str] | None, shortest: int) -> dict
     wanted = set(names.values())
     sizes = {chrom: size for chrom, size in genome.chroms.items() if chrom in wanted}
     if max(sizes.values()) < shortest:
-        raise InputError(f"no sequence has {shortest} bp, the length of a window", genome.path)
+        raise InputError(f"all sequences are shorter than a window, {shortest} bp", genome.path)
     return sizes
 
 
@@ -226,6 +238,8 @@ def _run(
     report: Reporter, scanner: Scanner | BaseScanner, genome: Genome, ranges: Sequence[Range], output: Output
 ) -> Counter[str]:
     """Scan; return the counts."""
+    import numpy as np
+
     total = sum(-(-(stop - start) // scanner.step) for _, start, stop in ranges)
     counts = Counter[str]()
     began = time.perf_counter()
@@ -234,12 +248,14 @@ def _run(
             output.add(scores)
             counts["windows"] += scores.values.shape[1]
             counts["windows of N alone left out"] += scores.n_silent
+            counts["scores"] += int(np.count_nonzero(~np.isnan(scores.values)))
             progress.to(counts["windows"], f"scanning {scores.chrom}")
     output.finish()
     seconds = time.perf_counter() - began
     if counts["windows of N alone left out"]:
         what = "bases that are N" if scanner.longest == 1 else "windows of N alone"
-        report.say(f"{counts['windows of N alone left out']:,} {what} left out")
+        of_all = f", of {len(scanner.tracks)} targets together" if len(scanner.tracks) > 1 else ""
+        report.say(f"{counts['windows of N alone left out']:,} {what} left out{of_all}")
     bases = counts["windows"] * scanner.step
     report.detail(f"{bases / seconds / 1e6:.3g} Mb/s, with writing")
     return counts
@@ -257,13 +273,15 @@ def _finish(
     thresholds: Threshold,
 ) -> None:
     """Write the record beside several files, and say what was written."""
+    from seqcnn.cli import scan_outputs
     from seqcnn.cli.record import Record, write_json
 
     if len(paths) > 1:
+        scan_outputs.remove_former_tracks(Path(output), paths)
         record = Record("scan", given, [*models, genome])
         record.add(counts=dict(counts), files=[path.name for path in paths])
-        write_json(record.finish(), Path(output) / "run.json")
+        write_json(record.finish(), Path(output) / scan_outputs.RECORD)
     if output != "-":
         many = f"{len(paths):,} files, " if len(paths) > 1 else ""
-        what = "bases" if given["per_base"] else "windows"
-        report.say(f"wrote {output}: {many}{counts['windows']:,} {what}")
+        what = "hits" if "hits" in counts else "scores"
+        report.say(f"wrote {output}: {many}{counts[what]:,} {what}")

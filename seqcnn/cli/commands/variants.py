@@ -124,7 +124,7 @@ def command(arguments: tuple[str, ...], output: str, force: bool, **given: Any) 
     as_table, packed = variant_outputs.find_kind(output)
     for each in (output, given["debug_sequences"]):
         if each not in (None, "-"):
-            check_output(each, force=force)
+            check_output(each, force=force, inputs=[*arguments, given["genome"]])
     if given["debug_sequences"] == "-":
         raise UsageError("--debug-sequences: name a file")
     if as_table and given["haplotypes"]:
