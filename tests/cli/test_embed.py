@@ -43,7 +43,7 @@ def test_tables_and_arrays_hold_the_features(ensemble: Path, shell: Shell, tmp_p
             done = shell("embed", ensemble, sequences, "-o", out, *options)
             assert done.code == 0, done.err
             assert f"wrote {out}: 4 sequences, {wanted.shape[1]} features" in done.err
-            assert "1 sequences without a letter: their features are nan" in done.err
+            assert "1 empty sequences: their features are nan" in done.err
             with h5py.File(out) as file:
                 np.testing.assert_array_equal(file["features"][:], wanted)
                 assert file["names"].asstr()[:].tolist() == ["s0", "s1", "s2", "s3"]

@@ -281,7 +281,7 @@ def test_maps(runs: Runs, shell: Shell, tmp_path: Path, monkeypatch: pytest.Monk
         names = sorted(path.name for path in (out / "maps").iterdir()) if drawn else []
         assert names == [f"{i:04d}_a_b_{i - 1}.png" for i in drawn]
         assert ("1 sequences are too long for a map" in done.err) == (n in (4, "all"))
-        assert "1 sequences without a letter: they have no mutations, and their score is nan" in done.err
+        assert "1 empty sequences: they have no mutations, and their score is nan" in done.err
 
 
 def test_inputs_of_other_kinds(runs: Runs, inputs: Inputs, shell: Shell, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_rows_out_are_rows_in(mixed: Path, runs: Runs, shell: Shell) -> None:
         assert math.isnan(score) == math.isnan(probability) == (text.split("\n")[1] == "")
         if not math.isnan(score):
             assert probability == pytest.approx(1 / (1 + math.exp(-score)), rel=1e-4)
-    assert "1 sequences without a letter" in done.err
+    assert "1 empty sequences" in done.err
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100, 4096])

@@ -155,7 +155,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     report.notes(tally)
     report.counts(tally)
     if n_silent:
-        report.say(f"{n_silent:,} sequences without a letter: their features are nan")
+        report.say(f"{n_silent:,} empty sequences: their features are nan")
     outcome = _say_how_good(report, prototypes) if prototypes is not None else {"features": len(names)}
     if output != "-":
         record.add(counts=dict(tally.counts), notes=tally.notes, **outcome)

@@ -158,7 +158,7 @@ def _parts(chunks: Iterable[Examples]) -> Iterator[Examples]:
 def _say_what_is_missing(report: Reporter, written: MutationFolder, method: str) -> None:
     """Say what was left out, and how complete estimates are."""
     if empty := written.counts["without a letter"]:
-        report.say(f"{empty:,} sequences without a letter: they have no mutations, and their score is nan")
+        report.say(f"{empty:,} empty sequences: they have no mutations, and their score is nan")
     if long := written.counts["too long for a map"]:
         report.say(f"{long:,} sequences are too long for a map")
     for target, share in written.missing().items():

@@ -57,7 +57,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     Columns: name; chrom, start, end and strand for regions; score (log-odds of binding, the predicted value, or the log
     of the expected count) and, for a binary target, probability, or for counts, rate; with several targets, a column
     NAME (and NAME_probability or NAME_rate) for each. For several classes: class, the likeliest one, and for each NAME
-    and NAME_probability, which sum to 1. A sequence without a letter scores nan. With --echo: sequence, and a column
+    and NAME_probability, which sum to 1. An empty sequence scores nan. With --echo: sequence, and a column
     for each target. With --per-base: name, position (of a base in its sequence, or chrom, position and strand for
     regions; from 0), base, and the base's score and probability. Memory use does not depend on the size of the input.
     """
@@ -107,7 +107,7 @@ def command(model: str, sequences: tuple[str, ...], output: str, force: bool, **
     report.notes(tally)
     report.counts(tally)
     if n_silent:
-        report.say(f"{n_silent:,} sequences without a letter: their score is nan")
+        report.say(f"{n_silent:,} empty sequences: their score is nan")
     if output != "-":
         report.say(f"wrote {output}: {n_rows:,} sequences")
 
