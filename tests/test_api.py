@@ -26,8 +26,10 @@ from seqcnn import api
 from seqcnn.errors import InputError, ModelFileError, UsageError
 from seqcnn.models import modelfile
 from seqcnn.sequence.alphabet import decode, encode
+from seqcnn.sequence.ragged import decode_all
 from seqcnn.version import __version__
 from tests.conftest import few_resamples
+from tests.interpret.small_networks import collected, detecting, detector, planted
 from tests.training.conftest import sites
 
 TINY: dict[str, Any] = {"n_filters": 4, "kernel_size": 10, "hidden": 0, "members": 1, "epochs": 3, "device": "cpu"}
@@ -344,3 +346,13 @@ def test_motifs(fitted: api.Predictor) -> None:
         fitted.motifs(["ACGT", ""])
     with pytest.raises(TypeError):
         fitted.motifs("ACGT")  # type: ignore[arg-type]
+
+
+def test_motifs_of_a_collection() -> None:
+    """Those of all its models, or of the one whose target is named."""
+    nets = [detecting([detector(motif)], 5.0, [1.0]) for motif in ("TGACTCAT", "CCGGAAGT")]
+    predictor = api.Predictor(collected(nets))
+    codes, labels = planted(["TGACTCAT", "CCGGAAGT"])
+    for target, wanted in ((None, {(0, 0), (1, 0)}), ("t0", {(0, 0)}), ("t1", {(1, 0)})):
+        found = predictor.motifs(decode_all(codes), labels, target=target)
+        assert {detector for each in found for detector in each.detectors} == wanted

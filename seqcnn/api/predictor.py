@@ -223,7 +223,8 @@ class Predictor:
         labels : array, shape (n,), optional
             1 and 0 (NaN where unknown): motifs are made of the positives. Else of all sequences.
         target : str, optional
-            Which target or class effects are measured on; the first unless said.
+            Which target or class effects are measured on; the first unless said. Of several imported models, the one
+            whose motifs are returned; all unless said.
         merge : bool
             Make one motif of those that are alike.
         top : int, optional
@@ -252,7 +253,7 @@ class Predictor:
             MotifOptions(**trimming),
             merge,
             top,
-            self._number(target),
+            None if target is None else self._number(target),
             seed=seed,
         )
         with FilterSearch(self.model, options) as search:

@@ -33,7 +33,7 @@ def chosen_outputs(given: Mapping[str, Any]) -> MotifOutputs:
 
 
 def search_options(given: Mapping[str, Any], target: int) -> SearchOptions:
-    """Return how motifs are found.
+    """Return how motifs are found, on the target of this number if one was named.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def search_options(given: Mapping[str, Any], target: int) -> SearchOptions:
         MotifOptions(given["trim"], given["pseudocount"], given["min_sites"]),
         given["merge"],
         given["top"],
-        target,
+        None if given["target"] is None else target,
         seed=given["seed"],
     )
 

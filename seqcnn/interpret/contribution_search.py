@@ -14,10 +14,11 @@ from seqcnn.dataset.examples import Examples, join
 from seqcnn.dataset.reading import Tally
 from seqcnn.interpret.contributions import ContributionOptions, find_motifs
 from seqcnn.interpret.filter_motifs import SiteCounts
-from seqcnn.interpret.filter_search import SearchOptions, strongest
+from seqcnn.interpret.filter_search import SearchOptions, network_names, strongest
 from seqcnn.interpret.found_motifs import FoundMotif, PlacedSites, Sites
 from seqcnn.interpret.motif_effects import make_contrast, put_in
 from seqcnn.interpret.seqlet_patterns import ClusterOptions
+from seqcnn.models.architectures import collection
 from seqcnn.models.modelfile import Model
 
 
@@ -35,6 +36,10 @@ class ContributionSearch:
 
     def __init__(self, model: Model, options: SearchOptions, tally: Tally | None = None) -> None:
         self._model, self._options, self._tally = model, options, tally
+        self._network, self._target, self._of = model.network, options.target or 0, ""
+        if isinstance(self._network, collection.Model):  # the other networks would be scored for nothing
+            self._of = f" of {network_names(model)[self._target]}"
+            self._network, self._target = self._network.single(self._target), 0
         self._parts: list[Examples] = []
         self._labels = np.zeros(0, np.float32)
         self._found: list[FoundMotif] = []
@@ -60,13 +65,13 @@ class ContributionSearch:
             pseudocount=options.motifs.pseudocount,
             min_sites=options.motifs.min_sites,
             alphabet=self._model.alphabet,
-            target=options.target,
+            target=self._target,
         )
-        network = self._model.network
-        found = find_motifs(network, sequences, labels, wanted, self._tally, path)
+        found = find_motifs(self._network, sequences, labels, wanted, self._tally, path)
+        found = [replace(each, source=each.source + self._of) for each in found]
         positives = sequences.take(labels == 1) if self.labelled else sequences
-        contrast = make_contrast(positives, sequences.take(labels == 0), options.target, options.seed)
-        found = sorted(put_in(found, network, contrast), key=lambda each: (not each.kept, -each.effect))
+        contrast = make_contrast(positives, sequences.take(labels == 0), self._target, options.seed)
+        found = sorted(put_in(found, self._network, contrast), key=lambda each: (not each.kept, -each.effect))
         found = strongest(found, options.top)
         counts, used = SiteCounts(len(found)), labels == 1 if self.labelled else np.ones(len(labels), bool)
         for number, each in enumerate(found):
@@ -93,7 +98,7 @@ class ContributionSearch:
         bases = np.zeros(4)
         for part in self._parts:
             bases += np.bincount(part.sequences.data, minlength=5)[:4]
-        if self._model.network.settings.both_strands:
+        if self._network.settings.both_strands:
             bases += bases[::-1]
         return np.asarray(bases / max(1.0, bases.sum()))
 

@@ -73,7 +73,7 @@ class Placed(NamedTuple):
 
 
 def make_motifs(
-    extraction: Extraction, options: MotifOptions, alphabet: str
+    extraction: Extraction, options: MotifOptions, alphabet: str, networks: Sequence[str] = ()
 ) -> tuple[list[FoundMotif], list[Placed], list[NDArray[np.float64]]]:
     """Make a motif of every filter.
 
@@ -83,6 +83,8 @@ def make_motifs(
         That has seen all sequences.
     options : MotifOptions
     alphabet : {"dna", "rna"}
+    networks : sequence of str
+        What the networks of a collection are called, by number.
 
     Returns
     -------
@@ -95,11 +97,9 @@ def make_motifs(
     """
     counts, n_windows = extraction.count()
     background, auroc = extraction.background, extraction.auroc()
-    several = len({member for member, _ in extraction.detectors}) > 1
     found: list[FoundMotif] = []
     places: list[Placed] = []
-    for i, (member, number) in enumerate(extraction.detectors):
-        name = f"m{member}_filter_{number}" if several else f"filter_{number}"
+    for i, (name, source) in enumerate(_called(extraction.detectors, networks)):
         n = int(n_windows[i])
         table = counts[i] if n else np.tile(background[:, None], (1, counts[i].shape[1]))
         pseudocount = options.pseudocount if n else 0.0
@@ -110,10 +110,21 @@ def make_motifs(
         shown = kept or slice(0, motif.width)
         motif = cut(motif, shown)
         measures = Measures(n, auroc=None if np.isnan(auroc[i]) else float(auroc[i]))
-        source = f"filter {number}" + f" of member {member}" * several
-        found.append(FoundMotif(motif, source, status, ((member, number),), measures=measures))
+        found.append(FoundMotif(motif, source, status, (extraction.detectors[i],), measures=measures))
         places.append(Placed(i, shown.start, motif.width))
     return found, places, counts
+
+
+def _called(detectors: Sequence[tuple[int, int]], networks: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield name and source of the motif of each filter."""
+    several = len({member for member, _ in detectors}) > 1
+    for member, number in detectors:
+        if networks:
+            yield f"{networks[member]}_filter_{number}", f"filter {number} of {networks[member]}"
+        elif several:
+            yield f"m{member}_filter_{number}", f"filter {number} of member {member}"
+        else:
+            yield f"filter_{number}", f"filter {number}"
 
 
 def trimmed(motif: Motif, bits: float) -> slice | None:

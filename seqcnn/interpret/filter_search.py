@@ -24,7 +24,9 @@ from seqcnn.interpret.sequence_sample import SequenceSample
 from seqcnn.interpret.site_contexts import SiteContexts
 from seqcnn.interpret.spool import Spool
 from seqcnn.models.architectures import collection
+from seqcnn.models.detectors import Detectors
 from seqcnn.models.modelfile import Model
+from seqcnn.models.network import Network
 
 MATCHES: Final = 10
 """Matches with known motifs that are kept of each motif, the best first."""
@@ -42,8 +44,10 @@ class SearchOptions:
         Make one motif of those that are alike.
     top : int or None
         Keep so many, those with the largest effects.
-    target : int
-        Which score effects are measured on.
+    target : int or None
+        Which score effects are measured on; the first unless said. In a collection the one whose network's motifs are
+        found; unless said, those of all networks' filters, each measured on its own target, or those of contributions
+        to the first.
     n_sample : int
         Most positives, and most negatives, that effects are measured on.
     seed : int
@@ -53,7 +57,7 @@ class SearchOptions:
     motifs: MotifOptions = field(default_factory=MotifOptions)
     merge: bool = False
     top: int | None = None
-    target: int = 0
+    target: int | None = None
     n_sample: int = 1000
     seed: int = 0
 
@@ -75,7 +79,7 @@ class FilterSearch:
     """
 
     def __init__(self, model: Model, options: SearchOptions, folder: str | PathLike[str] | None = None) -> None:
-        groups = model.network.detectors()
+        groups = _detectors(model.network, options.target)
         if not groups:
             raise UsageError(
                 f"the first layer of {model.architecture} has no motif filters; see --method contributions"
@@ -119,7 +123,9 @@ class FilterSearch:
             what = "positives" if extraction.labelled else "sequences"
             hint = "are they the kind of sequences that the model was trained on?"
             raise InputError(f"no filter fires in any of {n:,} {what}", path, hint=hint)
-        found, places, counts = make_motifs(extraction, options.motifs, self._model.alphabet)
+        found, places, counts = make_motifs(
+            extraction, options.motifs, self._model.alphabet, network_names(self._model)
+        )
         network, contrast = self._model.network, self._contrast()
         kept = [i for i, each in enumerate(found) if each.kept]
         for i, measured in zip(kept, without_filters([found[i] for i in kept], network, contrast), strict=True):
@@ -144,7 +150,7 @@ class FilterSearch:
         labelled, samples, options = self.extraction.labelled, self._samples, self.options
         positives = samples[1 if labelled else None].sequences
         negatives = samples[0].sequences if labelled else positives.slice(0, 0)
-        return make_contrast(positives, negatives, options.target, options.seed)
+        return make_contrast(positives, negatives, options.target or 0, options.seed)
 
     def _merge(
         self,
@@ -201,6 +207,19 @@ class FilterSearch:
             found = [replace(each, contexts=contexts.shares(i, each.motif.width)) for i, each in enumerate(found)]
         n_labels = (extraction.n_positives, extraction.n_negatives) if extraction.labelled else (0, 0)
         return [counts.measured(each, i, *n_labels) for i, each in enumerate(found)]
+
+
+def _detectors(network: Network, target: int | None) -> list[Detectors]:
+    """Return the filters that motifs are made of: in a collection those of the target's network if one is said."""
+    if target is None or not isinstance(network, collection.Model):
+        return network.detectors()
+    return [replace(each, members=(target,)) for each in network.single(target).detectors()]
+
+
+def network_names(model: Model) -> list[str]:
+    """Return what the networks of a collection are called, their targets as one word each; none of other models."""
+    of_targets = isinstance(model.network, collection.Model)
+    return ["_".join(name.split()) for name in model.target_names] if of_targets else []
 
 
 def strongest(found: Sequence[FoundMotif], top: int | None) -> list[FoundMotif]:

@@ -117,14 +117,15 @@ class FoundMotif:
     Parameters
     ----------
     motif : Motif
-        Named as in files, such as ``filter_12``, in ensembles ``m0_filter_12``; with counts, nsites and background. A
-        filter without a single site has uniform probabilities.
+        Named as in files, such as ``filter_12``, in ensembles ``m0_filter_12``, in collections ``TARGET_filter_12``;
+        with counts, nsites and background. A filter without a single site has uniform probabilities.
     source : str
-        What it was made of, in words: ``filter 12``, ``filters 3, 12``, ``contributions``.
+        What it was made of, in words: ``filter 12``, ``filter 12 of TARGET``, ``contributions``.
     status : str
         :data:`KEPT`, or why it is listed only: ``dead: never fires``.
     detectors : sequence of (int, int)
-        Member and filter, 0-based, of all filters that it was made of; none if it is not of filters.
+        Member (of a collection, target) and filter, 0-based, of all filters that it was made of; none if it is not of
+        filters.
     sites : Sites, optional
         None where they were written to a file as they were found.
     measures : Measures

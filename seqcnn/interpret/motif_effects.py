@@ -37,7 +37,8 @@ class Contrast:
     labelled : bool
         Whether the negatives are known as such.
     target : int
-        Which score counts, where a model has several; those of a collection are their own networks'.
+        Which score counts, where a model has several; in a collection that of motifs of no filters alone, as those of
+        filters count for their own networks.
     seed : int
     """
 
@@ -151,8 +152,9 @@ def _by_network(found: Sequence[FoundMotif], network: Network, target: int) -> I
     if not isinstance(network, collection.Model):
         yield network, target, list(range(len(found)))
         return
-    for member in sorted({each.detectors[0][0] for each in found}):
-        yield network.single(member), 0, [i for i, each in enumerate(found) if each.detectors[0][0] == member]
+    owners = [each.detectors[0][0] if each.detectors else target for each in found]
+    for owner in sorted(set(owners)):
+        yield network.single(owner), 0, [i for i, of in enumerate(owners) if of == owner]
 
 
 def _mean_scores(network: Network, sequences: Ragged, target: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from seqcnn.models import modelfile
 from seqcnn.report.motif_table import COLUMNS, MATCH_COLUMNS
 from seqcnn.sequence.ragged import decode_all
 from tests.cli.conftest import Inputs, Runs, Shell
-from tests.interpret.small_networks import detecting, detector, model, planted
+from tests.interpret.small_networks import collected, detecting, detector, model, planted
 
 MOTIF, OTHER = "TGACTCAT", "CCGGAAGT"
 QUICK = ("--logos", "none", "--threads", "1")
@@ -263,6 +263,52 @@ def test_several_targets(shell: Shell, data: dict[str, Path], tmp_path: Path) ->
     assert first == {"t0": "filter_0", "t1": "filter_1"}
     done = shell("motifs", path, data["plain.fa"], "--target", "x", "-o", tmp_path / "x")
     assert (done.code, done.err) == (2, "seqcnn: error: --target x: the model has no such target; it has t0, t1\n")
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write two models as they are imported, together and each by itself."""
+    folder = tmp_path_factory.mktemp("collection")
+    nets = [detecting([detector(MOTIF)], 5.0, [1.0]), detecting([detector(OTHER, kernel_size=14)], 5.0, [2.0])]
+    modelfile.save(collected(nets, "window"), folder / "all")
+    for name, net in zip(("t0", "t1"), nets, strict=True):
+        net.rule = "window"
+        modelfile.save(model(net), folder / name)
+    return folder
+
+
+def renamed(rows: dict[str, dict[str, str]]) -> list[dict[str, str]]:
+    """Return rows without what tells which of several models they are of."""
+    return [{**row, "name": "", "source": row["source"].partition(" of ")[0]} for row in rows.values()]
+
+
+@pytest.mark.parametrize("method", ["filters", "contributions"])
+def test_targets_of_a_collection(
+    method: str, of_two: Path, shell: Shell, data: dict[str, Path], tmp_path: Path
+) -> None:
+    """A target has the motifs of its own model, as from a file of that alone; the source says whose they are."""
+    words = [data["labelled.fa"], *LABELS, "--method", method, *QUICK, "-o"]
+    for target in ("t0", "t1"):
+        done = shell("motifs", of_two / "all", *words, tmp_path / target, "--target", target)
+        assert done.code == 0, done.err
+        assert shell("motifs", of_two / target, *words, tmp_path / f"{target}-alone").code == 0
+        rows = table(tmp_path / target)
+        assert {row["source"].partition(" of ")[2] for row in rows.values()} == {target}
+        assert renamed(rows) == renamed(table(tmp_path / f"{target}-alone"))
+    done = shell("motifs", of_two / "all", *words, tmp_path / "all")
+    assert done.code == 0, done.err
+    whose = {row["source"].partition(" of ")[2] for row in table(tmp_path / "all").values()}
+    assert whose == ({"t0", "t1"} if method == "filters" else {"t0"})
+
+
+def test_contributions_of_a_collection_with_shuffles(
+    of_two: Path, shell: Shell, data: dict[str, Path], tmp_path: Path
+) -> None:
+    """Motifs are found and put in with the network of the target, where no labels are known too."""
+    words = ["--method", "contributions", "--negatives", "dinucleotide", "--target", "t1", "-o", tmp_path / "o"]
+    done = shell("motifs", of_two / "all", data["plain.fa"], *words, *QUICK)
+    assert done.code == 0, done.err
+    assert float(next(iter(table(tmp_path / "o").values()))["inserted_score"]) > 0
 
 
 def test_classes(shell: Shell, data: dict[str, Path], tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from seqcnn.dataset.examples import Examples, Origin
 from seqcnn.models import architectures
+from seqcnn.models.architectures import collection
 from seqcnn.models.modelfile import Model
 from seqcnn.models.network import Network
 from seqcnn.sequence.alphabet import encode
@@ -30,6 +34,17 @@ def model(network: Network, alphabet: str = "dna") -> Model:
     """Return a model of one target or more."""
     names = tuple(f"t{i}" for i in range(network.settings.n_targets))
     return Model(network, "deepbind", alphabet, "binary", names, None, {})
+
+
+def collected(networks: Sequence[Network], rule: str = "whole") -> Model:
+    """Return networks of one member as a collection, a group each; the targets are t0, t1 ..."""
+    shape = ("both_strands", "n_filters", "kernel_size", "hidden", "pooling")
+    groups = [{"targets": [i], **{name: getattr(n.settings, name) for name in shape}} for i, n in enumerate(networks)]
+    made = collection.Model(collection.Settings(n_targets=len(networks), groups=groups))
+    for ours, theirs in zip(made.networks, networks, strict=True):
+        ours.load_state_dict(theirs.state_dict())
+    made.rule = rule
+    return dataclasses.replace(model(made.eval().requires_grad_(False)), architecture="collection")
 
 
 def sequences(lengths: list[int], seed: int = 0, n_codes: int = 5) -> Ragged:

@@ -16,10 +16,11 @@ from seqcnn.interpret.filter_motifs import MotifOptions
 from seqcnn.interpret.filter_search import FilterSearch, SearchOptions, name_motifs
 from seqcnn.interpret.found_motifs import FoundMotif
 from seqcnn.models.modelfile import Model
+from seqcnn.models.network import Network
 from seqcnn.models.predict import predict
 from seqcnn.sequence.alphabet import decode, reverse_complement
 from seqcnn.sequence.ragged import Ragged
-from tests.interpret.small_networks import detecting, detector, examples, model, planted, sequences
+from tests.interpret.small_networks import collected, detecting, detector, examples, model, planted, sequences
 
 MOTIF, OTHER = "TGACTCAT", "CCGGAAGT"
 REVERSED = "ATGAGTCA"
@@ -212,23 +213,38 @@ def test_the_other_rule_and_weights(two_motifs: tuple[Model, Ragged, np.ndarray]
     assert (weighted[0].motif.ppm.max(0) > best[0].motif.ppm.max(0) + 0.01).all()
 
 
-def test_collections_measure_each_network_by_its_own_target() -> None:
-    """The filters of a network are worth something to its target alone, whatever else is in the file."""
-    from seqcnn.models.architectures import collection, deepbind
-
+@pytest.fixture(scope="module")
+def collection() -> tuple[Model, list[Network], Ragged, np.ndarray]:
+    """Two models in one file, each of one motif, by itself too; the second one's effects are larger."""
     nets = [detecting([detector(MOTIF)], 5.0, [1.0]), detecting([detector(OTHER, kernel_size=14)], 5.0, [2.0])]
-    shape = ("both_strands", "n_filters", "kernel_size", "hidden", "pooling")
-    groups = [{"targets": [i], **{name: getattr(n.settings, name) for name in shape}} for i, n in enumerate(nets)]
-    made = collection.Model(collection.Settings(n_targets=2, groups=groups))
-    for ours, theirs in zip(made.networks, nets, strict=True):
-        assert isinstance(ours, deepbind.Model)
-        ours.load_state_dict(theirs.state_dict())
-    codes, labels = planted([MOTIF, OTHER], n=120)
-    found, _ = search(
-        dataclasses.replace(model(made.eval().requires_grad_(False)), architecture="collection"), codes, labels
-    )
-    assert [(each.name, each.motif.consensus()) for each in found] == [("m1_filter_0", OTHER), ("m0_filter_0", MOTIF)]
+    return collected(nets), nets, *planted([MOTIF, OTHER], n=120)
+
+
+def test_collections_measure_each_network_by_its_own_target(
+    collection: tuple[Model, list[Network], Ragged, np.ndarray],
+) -> None:
+    """The filters of a network are worth something to its target alone, whatever else is in the file."""
+    of, nets, *data = collection
+    found, _ = search(of, *data)
+    assert [(each.name, each.motif.consensus()) for each in found] == [("t1_filter_0", OTHER), ("t0_filter_0", MOTIF)]
+    assert [each.source for each in found] == ["filter 0 of t1", "filter 0 of t0"]
     for each, net in zip(found, reversed(nets), strict=True):
-        alone, _ = search(model(net), codes, labels)
+        alone, _ = search(model(net), *data)
         assert each.effect == pytest.approx(alone[0].effect, abs=1e-5)
         assert each.measures.inserted_score == pytest.approx(alone[0].measures.inserted_score, abs=1e-5)
+
+
+@pytest.mark.parametrize("target", [0, 1])
+@pytest.mark.parametrize("merge", [False, True])
+def test_a_target_of_a_collection_has_the_motifs_of_its_own_network(
+    target: int, merge: bool, collection: tuple[Model, list[Network], Ragged, np.ndarray]
+) -> None:
+    """Everything is as from a file of that model alone, but for what it is called; here and in files of one word."""
+    of, nets, *data = collection
+    of = dataclasses.replace(of, target_names=("the first", "the second"))
+    found, sites = search(of, *data, SearchOptions(target=target, merge=merge))
+    alone, alone_sites = search(model(nets[target]), *data, SearchOptions(merge=merge))
+    called = ("the_first", "the_second")[target]
+    assert [(each.name, each.source) for each in found] == [(f"{called}_filter_0", f"filter 0 of {called}")]
+    assert (found[0].measures, sites) == (alone[0].measures, alone_sites)
+    np.testing.assert_array_equal(found[0].motif.ppm, alone[0].motif.ppm)

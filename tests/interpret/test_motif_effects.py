@@ -12,7 +12,7 @@ from seqcnn.interpret.motif_effects import make_contrast, put_in, with_consensus
 from seqcnn.models.network import Network
 from seqcnn.models.predict import member_scores
 from seqcnn.sequence.ragged import decode_all, encode_all
-from tests.interpret.small_networks import detecting, detector, network, sequences
+from tests.interpret.small_networks import collected, detecting, detector, network, sequences
 
 
 def test_the_consensus_is_put_into_the_middle() -> None:
@@ -33,6 +33,18 @@ def test_sequences_shorter_than_the_motif_are_passed_over() -> None:
         (measured,) = put_in(found, net, make_contrast(sequences(lengths), sequences([]), 0, 0))
         change = measured.measures.inserted_score
         assert change is None if expected is None else change == pytest.approx(expected, abs=0.5)
+
+
+def test_motifs_of_no_filters_are_put_in_with_the_network_of_the_target() -> None:
+    """As are those of contributions: in a collection the target says whose they are."""
+    nets = [detecting([detector("TGACTCAT")], 5.0, [weight]) for weight in (1.0, 2.0)]
+    found = [FoundMotif(Motif("m", np.eye(4)[[3, 2, 0, 1, 3, 1, 0, 3]].T), "contributions")]
+    codes, none = sequences([30] * 5), sequences([])
+    for target, net in enumerate(nets):
+        (measured,) = put_in(found, collected(nets).network, make_contrast(codes, none, target, 0))
+        (alone,) = put_in(found, net, make_contrast(codes, none, 0, 0))
+        assert measured.measures == alone.measures
+        assert measured.measures.inserted_score == pytest.approx(3 * (target + 1), abs=0.5)
 
 
 @pytest.mark.parametrize("pooling", ["max", "max-average"])

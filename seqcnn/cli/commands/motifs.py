@@ -89,7 +89,10 @@ Examples:
     help="Largest q-value of a match in matches.tsv, the best match aside.",
 )
 @options.option(
-    "--target", metavar="NAME", help="Target or class that effects and labels are of.", show_default="first"
+    "--target",
+    metavar="NAME",
+    help="Target or class that effects and labels are of; of several imported models, the one whose motifs are found.",
+    show_default="first; all imported models for filters",
 )
 @options.option(
     "--motif-format",
