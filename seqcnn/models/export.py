@@ -7,14 +7,15 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from seqcnn.errors import SeqcnnError
 from seqcnn.formats.output import atomic_path
+from seqcnn.models.architectures import collection
 from seqcnn.models.modelfile import Model
 from seqcnn.models.one_hot_form import OneHotForm
 from seqcnn.models.recurrent_onnx import replace_recurrent, translations
@@ -44,7 +45,7 @@ def to_onnx(model: Model, path: str | PathLike[str]) -> None:
     replace_recurrent(form)
     length = 2 * (model.network.detector_length or SOME_LENGTH) + 1
     example = torch.full((2, 4, length), 0.25)
-    batch, along = torch.export.Dim("batch"), torch.export.Dim("length", min=_shortest(model))
+    batch, along = torch.export.Dim("batch"), torch.export.Dim("length", min=1)
     with _quiet():
         program = torch.onnx.export(
             form,
@@ -53,7 +54,7 @@ def to_onnx(model: Model, path: str | PathLike[str]) -> None:
             output_names=[OUTPUT],
             dynamic_shapes=({0: batch, 2: along},),
             dynamo=True,
-            custom_translation_table=translations(),
+            custom_translation_table=translations() | {torch.sym_min: _smaller},
             verbose=False,
         )
     assert program is not None
@@ -65,8 +66,11 @@ def to_onnx(model: Model, path: str | PathLike[str]) -> None:
         temporary.write_bytes(proto.SerializeToString())
 
 
-def _shortest(model: Model) -> int:
-    return (model.network.detector_length or 1) if model.network.rule == "window" else 1
+def _smaller(x: Any, y: Any) -> Any:
+    """Translate the smaller of two lengths, which the exporter of torch 2.6 does not know."""
+    from onnxscript import opset18
+
+    return opset18.Min(x, y)
 
 
 @contextlib.contextmanager
@@ -86,8 +90,23 @@ def _quiet() -> Iterator[None]:
 def to_torch(model: Model, path: str | PathLike[str]) -> None:
     """Write the weights as a plain state dict, which ``torch.load(path, weights_only=True)`` reads.
 
-    Names and shapes are those of the architecture, the member axis first.
+    Names and shapes are those of the architecture, the member axis first. For a collection there is ``groups`` too: a
+    dict for each group, with ``targets``, ``detector_length`` and ``both_strands``.
     """
-    weights = {name: values.detach().cpu().clone() for name, values in model.network.state_dict().items()}
+    written: dict[str, Any] = {n: values.detach().cpu().clone() for n, values in model.network.state_dict().items()}
+    if isinstance(model.network, collection.Model):
+        written["groups"] = _groups(model.network, model.target_names)
     with atomic_path(path) as temporary:
-        torch.save(weights, temporary)
+        torch.save(written, temporary)
+
+
+def _groups(network: collection.Model, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what a group's weights do not tell: whose they are, in order, and which strands are read."""
+    return [
+        {
+            "targets": [names[column] for column in columns],
+            "detector_length": each.detector_length,
+            "both_strands": each.settings.both_strands,
+        }
+        for each, columns in zip(network.networks, network.columns, strict=True)
+    ]

@@ -17,9 +17,8 @@ from seqcnn.models.network import Network
 class OneHotForm(nn.Module):
     """One-hot in, mean scores of the members out.
 
-    Input: float32, shape (n, 4, length), rows A C G T/U, 0.25 in every row of an N. Output: shape (n, n_targets). With
-    the rule "window" sequences must be at least as long as the detectors; shorter ones score right under the rule
-    "whole".
+    Input: float32, shape (n, 4, length), rows A C G T/U, 0.25 in every row of an N. Output: shape (n, n_targets). Any
+    length of 1 or more.
 
     Parameters
     ----------
@@ -80,7 +79,8 @@ class _Group(nn.Module):
         """Score sequences, shape (n_members, n, n_targets)."""
         if self.rule == "whole":
             return self._score(one_hot)
-        k = self.settings.kernel_size
+        # A sequence shorter than a window is one. Python's min would fix on one of the two as a graph is exported.
+        k: int = torch.sym_min(self.settings.kernel_size, one_hot.shape[2])  # type: ignore[no-untyped-call]
         n_windows = one_hot.shape[2] - k + 1
         at = torch.arange(k) + torch.arange(n_windows)[:, None]
         windows = one_hot[:, :, at].transpose(1, 2)  # (n, n_windows, 4, k)

@@ -47,7 +47,7 @@ def test_the_form_that_is_exported(options: dict[str, Any] | None, rule: str, tm
     model = many() if options is None else save(tmp_path / "m.safetensors", **options)
     model.network.rule = rule
     form = OneHotForm(model.network)
-    for n, length in ((3, 8), (1, 40), (5, 17)):
+    for n, length in ((3, 8), (1, 40), (5, 17), (2, 6), (3, 4), (2, 1)):
         rows = codes(n, length)
         with torch.no_grad():
             found = form(torch.from_numpy(one_hot(rows))).numpy()
@@ -74,30 +74,80 @@ def test_onnx(kind: str, shell: Shell, tmp_path: Path) -> None:
         rows = codes(n, length)
         (found,) = session.run(["scores"], {"one_hot": one_hot(rows)})
         np.testing.assert_allclose(found, predict(model.network, from_rows(rows)), atol=1e-4)
-    if rule == "whole":
-        rows = codes(4, 2)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rule", ["window", pytest.param("whole", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [{"length": 20}],
+        pytest.param([{"length": 20, "average": True, "hidden": 0, "both": False}], marks=pytest.mark.slow),
+        pytest.param([*SHAPES, {"length": 20, "average": True}], marks=pytest.mark.slow),
+    ],
+    ids=["one", "one-strand", "collection"],
+)
+def test_onnx_of_every_length(shapes: list[dict[str, Any]], rule: str, shell: Shell, tmp_path: Path) -> None:
+    """Sequences shorter than the longest detectors, and than all, too; onnxruntime dies of what it cannot divide."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model = published.build({f"D{i}": draw(i, **shape) for i, shape in enumerate(shapes)}, {})
+    modelfile.save(model, tmp_path / "m.safetensors")
+    model.network.rule = rule
+    assert shell("export", tmp_path / "m.safetensors", "-o", tmp_path / "m.onnx", "--rule", rule).code == 0
+    session = runtime.InferenceSession(str(tmp_path / "m.onnx"))
+    for length in range(1, 61):
+        rows = codes(1 + length % 3, length)
         (found,) = session.run(None, {"one_hot": one_hot(rows)})
-        np.testing.assert_allclose(found, predict(model.network, from_rows(rows)), atol=1e-4)
+        np.testing.assert_allclose(found, predict(model.network, from_rows(rows)), atol=1e-4, err_msg=f"{length} bp")
 
 
+def lines_of_the_docs() -> dict[str, Any]:
+    """Run all of the page, beside weights.pt, and return what it names."""
+    names: dict[str, Any] = {}
+    for lines in re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.S):
+        exec(lines, names)
+    return names
+
+
+@pytest.mark.parametrize("rule", ["whole", "window"])
 @pytest.mark.parametrize(
     "options",
     [{}, {"hidden": 0, "both_strands": False}, {"pooling": "max-average"}, {"hidden": 0, "pooling": "max-average"}],
 )
 def test_torch_with_the_lines_of_the_docs(
-    options: dict[str, Any], shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], rule: str, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = save(tmp_path / "m.safetensors", **options)
+    model.network.rule = rule
     monkeypatch.chdir(tmp_path)
     assert shell("export", "m.safetensors", "-o", "weights.pt").code == 0
-    (lines,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.S)
-    names: dict[str, Any] = {}
-    exec(lines, names)
+    names = lines_of_the_docs()
+    score = names["score" if rule == "whole" else "score_windows"]
     for length in (3, 60):
         rows = codes(4, length)
-        with torch.no_grad():
-            found = names["score"](torch.from_numpy(one_hot(rows)), model.network.settings.both_strands)
+        found = score(names["weights"], torch.from_numpy(one_hot(rows)), model.network.settings.both_strands).mean(0)
         np.testing.assert_allclose(found.numpy(), predict(model.network, from_rows(rows)), atol=1e-5)
+
+
+def test_torch_of_a_collection_with_the_lines_of_the_docs(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published, "MOST_MEMBERS", 2)
+    model = published.build({f"D{i}": draw(i, **shape) for i, shape in enumerate(SHAPES * 3)}, {})
+    assert isinstance(model.network, collection.Model)
+    assert len(model.network.groups) > 10  # groups.1. is not the beginning of groups.10.
+    modelfile.save(model, tmp_path / "m.safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert shell("export", "m.safetensors", "-o", "weights.pt").code == 0
+    names = lines_of_the_docs()
+    for length in (1, 4, 6, 8, 40):
+        rows = codes(4, length)
+        found = names["score_collection"](names["weights"], torch.from_numpy(one_hot(rows)))
+        wanted = predict(model.network, from_rows(rows))
+        assert set(found) == set(model.target_names)
+        for i, name in enumerate(model.target_names):
+            np.testing.assert_allclose(found[name], wanted[:, i], atol=1e-4, err_msg=name)
 
 
 def test_torch_of_a_collection(shell: Shell, tmp_path: Path) -> None:
@@ -106,8 +156,11 @@ def test_torch_of_a_collection(shell: Shell, tmp_path: Path) -> None:
     modelfile.save(model, tmp_path / "m.safetensors")
     assert shell("export", tmp_path / "m.safetensors", "--to", "torch", "-o", tmp_path / "w").code == 0
     weights = torch.load(tmp_path / "w", weights_only=True)
+    groups = weights.pop("groups")
     assert weights.keys() == model.network.state_dict().keys()
-    assert "groups.0.filters" in weights
+    shapes = {f"D{i}": (shape.get("length", 5), shape.get("both", True)) for i, shape in enumerate(SHAPES)}
+    found = {name: (each["detector_length"], each["both_strands"]) for each in groups for name in each["targets"]}
+    assert found == shapes
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,12 @@ from seqcnn.interpret.design.greedy import climb, walk
 from seqcnn.interpret.design.rules import IS_GC, Rules, gc_bounds
 from seqcnn.interpret.design.run import DesignOptions, design
 from seqcnn.interpret.design.starts import Fixed, Start, from_templates, parse_fixed, random_starts
-from seqcnn.models import architectures, catalogue
+from seqcnn.models import architectures, catalogue, published
 from seqcnn.models.network import Network
 from seqcnn.models.predict import predict
 from seqcnn.sequence.ragged import from_rows
 from tests.interpret.small_networks import detecting, detector, network
+from tests.models.test_published import draw
 
 ANY = (0.0, 1.0)
 
@@ -95,6 +96,15 @@ def test_relaxed_scores_are_those_of_letters_and_have_a_gradient() -> None:
         found = wanted.relaxed(hot)
         np.testing.assert_allclose(found.detach(), wanted.utility(wanted.scores(codes)), rtol=1e-4, atol=1e-4)
         assert torch.autograd.grad(found.sum(), hot)[0].abs().sum() > 0
+
+
+def test_relaxed_scores_of_a_collection_between_the_lengths_of_its_detectors() -> None:
+    """Some of its networks score by windows, others are longer than the sequences."""
+    made = published.build({f"D{i}": draw(i, length=length) for i, length in enumerate((5, 20))}, {}).network
+    codes = np.stack([start.codes for start in starts(8, 12)])
+    hot = torch.from_numpy((codes[:, None] == np.arange(4)[:, None]).astype(np.float32))
+    wanted = objective("raise", "raise", made=made, task="regression")
+    np.testing.assert_allclose(wanted.relaxed(hot), wanted.utility(wanted.scores(codes)), rtol=1e-4, atol=1e-4)
 
 
 def test_of_several_classes_it_is_the_log_odds() -> None:

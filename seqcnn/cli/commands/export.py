@@ -39,7 +39,7 @@ def command(
     onnx: one graph from one-hot sequences, float32 of shape (batch, 4, length) with rows A C G T/U and 0.25 in every
     row of an N, to the scores that predict gives, shape (batch, targets); any batch and length. Needs the packages of
     seqcnn[onnx]. torch: the weights alone, read by torch.load(FILE, weights_only=True); docs/torch_export.md shows the
-    twenty lines that score with them.
+    lines that score with them.
     """
     from seqcnn.cli.console import Reporter
     from seqcnn.cli.given import set_rule

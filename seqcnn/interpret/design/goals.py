@@ -132,7 +132,7 @@ class Objective:
         self.terms = tuple(terms)
         self.networks = list({id(term.network): term.network for term in terms}.values())
         self._number = {id(network): i for i, network in enumerate(self.networks)}
-        self._forms: dict[tuple[int, bool], nn.Module] = {}
+        self._forms: dict[int, nn.Module] = {}
 
     def utility(self, scores: Exact) -> Exact:
         """Return how good scores, shape (..., n_terms), are together, shape (...)."""
@@ -173,20 +173,15 @@ class Objective:
 
     def relaxed(self, x: Tensor) -> Tensor:
         """Return the utility, shape (n,), of rows of probabilities, shape (n, 4, length), differentiable by them."""
-        found = [self._form(i, x.shape[2])(x.to(network.output_bias)) for i, network in enumerate(self.networks)]
+        found = [self._form(i)(x.to(network.output_bias)) for i, network in enumerate(self.networks)]
         parts = [term.goal.utility(term.of_tensor(found[self._number[id(term.network)]]).to(x)) for term in self.terms]
         return torch.stack(parts).sum(0)
 
-    def _form(self, number: int, length: int) -> nn.Module:
-        """Return a network as a function of one-hot sequences of a length."""
-        network = self.networks[number]
-        short = network.rule == "window" and length < (network.detector_length or 0)
-        if (number, short) not in self._forms:
-            if short:  # by the window rule what is shorter than a window is scored whole
-                network = network.members(range(network.settings.n_members))
-                network.rule = "whole"
-            self._forms[number, short] = OneHotForm(network).eval().requires_grad_(False)
-        return self._forms[number, short]
+    def _form(self, number: int) -> nn.Module:
+        """Return a network as a function of one-hot sequences."""
+        if number not in self._forms:
+            self._forms[number] = OneHotForm(self.networks[number]).eval().requires_grad_(False)
+        return self._forms[number]
 
 
 def _ragged(codes: Codes) -> Ragged:
