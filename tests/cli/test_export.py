@@ -166,6 +166,7 @@ def test_torch_of_a_collection(shell: Shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
+        (["-o", "m.onnx", "--to", "torch"], 2, "--output m.onnx is a name of onnx, but --to says torch"),
         (["-o", "m.bin"], 2, "end it in .onnx or .pt, or say --to onnx or torch"),
         (["-o", "m.pt", "--rule", "window"], 2, "--rule is for ONNX"),
     ],

@@ -48,12 +48,15 @@ def command(
     from seqcnn.models import export
     from seqcnn.models.modelfile import load
 
-    kind = kind or {".onnx": "onnx", ".pt": "torch", ".pth": "torch"}.get(Path(output).suffix.lower())
+    by_name = {".onnx": "onnx", ".pt": "torch", ".pth": "torch"}.get(Path(output).suffix.lower())
+    kind = kind or by_name
+    if by_name is not None and kind != by_name:
+        raise UsageError(f"--output {output} is a name of {by_name}, but --to says {kind}")
     if kind is None:
         raise UsageError(f"--output {output}: end it in .onnx or .pt, or say --to onnx or torch")
     if kind == "torch" and rule is not None:
         raise UsageError("--rule is for ONNX: a state dict holds weights alone")
-    check_output(output, force=force)
+    check_output(output, force=force, inputs=[model])
     trained = load(model)
     set_rule(trained, rule)
     (export.to_onnx if kind == "onnx" else export.to_torch)(trained, output)
