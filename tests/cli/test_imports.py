@@ -19,6 +19,7 @@ LAYERS = {
     "version": 0,
     "errors": 0,
     "processes": 0,
+    "signals": 0,
     "sequence": 0,
     "formats": 1,
     "dataset": 2,
