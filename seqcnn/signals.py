@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,28 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 PATIENCE: Final = 3.0
 """Seconds after the first signal from which another one does not wait for the end of what is short otherwise."""
+
+
+def listen() -> None:
+    """Have signals end the process in an orderly way, with its temporary files removed.
+
+    Others within :data:`PATIENCE` are passed over: batch systems and hasty people send several.
+    """
+    told: list[float] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if told and time.monotonic() - told[-1] < PATIENCE:
+            return  # one that came while files are removed would leave some
+        told.append(time.monotonic())
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup ignores it
+        signal.signal(signal.SIGHUP, stop)  # the connection to the machine is lost
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a job in the background ignores it
+        signal.signal(signal.SIGINT, stop)
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from typing import Any, Final, NoReturn
 import click
 
 from seqcnn.cli import commands
-from seqcnn.cli.stopping import listen
 from seqcnn.cli.together import let_the_first_speak
 from seqcnn.errors import Interrupted, SeqcnnError
 from seqcnn.processes import place
+from seqcnn.signals import listen
 from seqcnn.version import __version__
 
 ORDER: Final = (

@@ -58,8 +58,9 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
 
     report = options_given.reporter(given)
     reading, negatives = options_given.reading(given), options_given.negatives(given)
-    check_output(output, force=force, inputs=options_given.input_paths(data, given))
-    record = Record("encode", {**given, "output": output}, options_given.input_paths(data, given))
+    paths = options_given.input_paths(data, given)
+    check_output(output, force=force, inputs=paths)
+    record = Record("encode", {**given, "output": output}, paths)
     tally = Tally()
     sources = open_sources(data, reading, tally, label=1.0)
     for source in sources:

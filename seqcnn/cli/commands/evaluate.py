@@ -56,13 +56,14 @@ def command(model: str, data: tuple[str, ...], output: str | None, force: bool, 
     from seqcnn.training.evaluate import evaluate
 
     report = options_given.reporter(given)
+    paths = [model, *options_given.input_paths(data, given)]
     if output is not None:
-        check_output(output, force=force, inputs=[model, *options_given.input_paths(data, given)])
+        check_output(output, force=force, inputs=paths)
     devices.set_threads(given["threads"])
     devices.keep_freed_memory()
     trained = load(model, devices.find(given["device"]), structure=True)
     reading = options_given.reading_for(trained, given, report)
-    record = Record("evaluate", {**given, "model": model}, [model, *options_given.input_paths(data, given)])
+    record = Record("evaluate", {**given, "model": model}, paths)
     tally = Tally()
     with options_given.folding_shown(reading, tally, report):
         examples, built = load_examples(data, reading, options_given.negatives(given), tally)

@@ -249,10 +249,9 @@ def _entry(about: Mapping[str, str], model: Model, name: str) -> dict[str, Any]:
     """Say what a published model is of, and what it reads."""
     from seqcnn.models.architectures import collection
 
-    network, row = model.network, model.target_names.index(name)
+    network = model.network
     if isinstance(network, collection.Model):
-        of = zip(network.networks, network.columns, strict=True)
-        network = next(each for each, targets in of if row in targets)
+        network = network.single(model.target_names.index(name))
     known = {key: about.get(key, "") for key in ("protein", "type", "species", "family", "experiment", "details")}
     strands = "both" if network.settings.both_strands else "one"
     return {**known, "detector_length": network.detector_length, "strands": strands}

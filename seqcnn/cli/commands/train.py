@@ -60,7 +60,6 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     """
     from seqcnn.cli import given as options_given
     from seqcnn.cli import together
-    from seqcnn.cli.idle import refuse_idle
     from seqcnn.cli.prepared import prepare, set_machine
     from seqcnn.cli.record import Record
     from seqcnn.cli.resuming import open_run
@@ -75,15 +74,7 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
     architecture = given["architecture"] or (start.model and start.model.architecture)
     chosen = training_options.resolve({**given, "architecture": architecture})
     chosen = start.options(chosen, said=frozenset(name for name, value in given.items() if value is not None))
-    refuse_idle(
-        {
-            "ema_decay": (chosen.weight_averaging == "ema", "it goes with --weight-averaging ema"),
-            "swa_start": (chosen.weight_averaging == "swa", "it goes with --weight-averaging swa"),
-            "nesterov": (chosen.optimiser == "sgd", "it goes with --optimiser sgd"),
-            "filter_scale": (start.model is None, "the filters begin as those of --from"),
-            "folds_by": (given["folds"] is not None, "it goes with --folds"),
-        }
-    )
+    _check_idle(given, chosen, start)
     device = set_machine(given, chosen)
     together.join(device, data)
     record = Record("train", {**given, **asdict(chosen)}, options_given.input_paths(data, given))
@@ -99,6 +90,21 @@ def command(data: tuple[str, ...], output: str, force: bool, **given: Any) -> No
         )
     else:
         _train(prepare(data, given, chosen, device, report, start), chosen, given, folder, record, report)
+
+
+def _check_idle(given: dict[str, Any], chosen: TrainOptions, start: Start) -> None:
+    """Refuse options that change nothing beside the others."""
+    from seqcnn.cli.idle import refuse_idle
+
+    refuse_idle(
+        {
+            "ema_decay": (chosen.weight_averaging == "ema", "it goes with --weight-averaging ema"),
+            "swa_start": (chosen.weight_averaging == "swa", "it goes with --weight-averaging swa"),
+            "nesterov": (chosen.optimiser == "sgd", "it goes with --optimiser sgd"),
+            "filter_scale": (start.model is None, "the filters begin as those of --from"),
+            "folds_by": (given["folds"] is not None, "it goes with --folds"),
+        }
+    )
 
 
 def _start(given: dict[str, Any]) -> Start:

@@ -1,4 +1,4 @@
-"""Signals that tell a process to stop."""
+"""How signals end a process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from seqcnn.cli import stopping
+from seqcnn import signals
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,8 @@ def _handlers() -> Iterator[None]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_several_in_a_row_count_once(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(stopping.time, "monotonic", lambda: now[0])
-    stopping.listen()
+    monkeypatch.setattr(signals.time, "monotonic", lambda: now[0])
+    signals.listen()
 
     def send() -> None:
         signal.raise_signal(number)
@@ -33,7 +33,7 @@ def test_several_in_a_row_count_once(number: signal.Signals, monkeypatch: pytest
     with pytest.raises(ends):
         send()
     send()  # while files are removed
-    now[0] += stopping.PATIENCE + 0.1
+    now[0] += signals.PATIENCE + 0.1
     with pytest.raises(ends):
         send()  # who waits for long is heard again
 
@@ -42,5 +42,5 @@ def test_several_in_a_row_count_once(number: signal.Signals, monkeypatch: pytest
 def test_a_job_in_the_background_stays_deaf(number: signal.Signals) -> None:
     """To Ctrl-C (&), and to the end of the connection (nohup)."""
     signal.signal(number, signal.SIG_IGN)
-    stopping.listen()
+    signals.listen()
     assert signal.getsignal(number) is signal.SIG_IGN
